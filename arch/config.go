@@ -8,7 +8,6 @@ package arch
 
 import (
 	"cmp"
-	"slices"
 )
 
 // A Config is the shape of one model. The names in its tags are those of specs
@@ -105,6 +104,3 @@ func (c Config) RotaryChannels() int {
 	}
 	return int(c.RotaryShare*float64(c.HeadDim)+1e-9) / 2 * 2
 }
-
-// known reports whether name is in names.
-func known(names []string, name string) bool { return slices.Contains(names, name) }
