@@ -1,0 +1,154 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"plumb/kernels"
+)
+
+// Sampling says how the next token is chosen.
+type Sampling struct {
+	Temperature float64 // 0 takes the most likely token
+	TopK        int     // only the k most likely; 0 means all
+	TopP        float64 // only the most likely that together reach this share; 0 or 1 means all
+	Seed        uint64
+}
+
+// Check reports settings that make no sense.
+func (s Sampling) Check() error {
+	switch {
+	case !(s.Temperature >= 0 && s.Temperature < 1e6):
+		return fmt.Errorf("temperature %v is not a number from 0 up", s.Temperature)
+	case s.TopK < 0:
+		return fmt.Errorf("top-k %d is negative", s.TopK)
+	case !(s.TopP >= 0 && s.TopP <= 1):
+		return fmt.Errorf("top-p %v is no share between 0 and 1", s.TopP)
+	}
+	return nil
+}
+
+// Generate continues prompt by up to limit tokens and hands each to emit,
+// until emit returns false or ctx ends. The prompt must hold a token and fit
+// the context; generation ends where the context is full.
+func (m *Model) Generate(ctx context.Context, prompt []int32, limit int, s Sampling, emit func(token int32) bool) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if len(prompt) == 0 {
+		return fmt.Errorf("the prompt holds no token")
+	}
+	if err := m.checkRows([][]int32{prompt}, []int{len(prompt)}); err != nil {
+		return err
+	}
+	random := rand.New(rand.NewPCG(s.Seed, 0))
+	d := m.newDecoder()
+	logits := d.feed(prompt)
+	for range limit {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		token := s.pick(logits, random)
+		if !emit(token) || d.past == m.cfg.Context {
+			return nil
+		}
+		logits = d.feed([]int32{token})
+	}
+	return nil
+}
+
+// A decoder feeds one sequence to the model piece by piece.
+type decoder struct {
+	s      *scorer
+	cache  *cache
+	past   int
+	logits []float32 // [v]
+}
+
+func (m *Model) newDecoder() *decoder {
+	return &decoder{s: m.scorer(), cache: m.newCache(m.cfg.Context), logits: make([]float32, m.cfg.Vocab)}
+}
+
+// feed runs tokens behind what was fed before and returns the logits [v] of
+// what comes next, which stay valid until the next call.
+func (d *decoder) feed(tokens []int32) []float32 {
+	b := d.s.begin()
+	b.add(tokens, d.past, d.cache)
+	p := b.forward()
+	d.past += len(tokens)
+	m := d.s.m
+	last := p.normed[(len(tokens)-1)*m.cfg.Width : len(tokens)*m.cfg.Width]
+	kernels.MatMul(d.logits, last, m.head, 1, m.cfg.Width, m.cfg.Vocab)
+	return d.logits
+}
+
+// pick chooses a token. Logits are changed.
+func (s Sampling) pick(logits []float32, random *rand.Rand) int32 {
+	if s.Temperature == 0 {
+		return int32(argmax(logits))
+	}
+	kernels.Scale(logits, float32(1/s.Temperature))
+	kernels.Softmax(logits, logits, 1)
+	order := ranked(logits)
+	if s.TopK > 0 {
+		order = order[:min(s.TopK, len(order))]
+	}
+	order = nucleus(order, logits, s.TopP)
+	total := 0.0
+	for _, i := range order {
+		total += float64(logits[i])
+	}
+	target := random.Float64() * total
+	for _, i := range order {
+		target -= float64(logits[i])
+		if target < 0 {
+			return int32(i)
+		}
+	}
+	return int32(order[len(order)-1])
+}
+
+// ranked lists tokens from the most likely down, equal ones by number.
+func ranked(shares []float32) []int {
+	order := make([]int, len(shares))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case shares[a] > shares[b]:
+			return -1
+		case shares[a] < shares[b]:
+			return 1
+		}
+		return 0
+	})
+	return order
+}
+
+// nucleus keeps the head of order that reaches share p together.
+func nucleus(order []int, shares []float32, p float64) []int {
+	if p == 0 || p == 1 {
+		return order
+	}
+	sum := 0.0
+	for i, token := range order {
+		sum += float64(shares[token])
+		if sum >= p {
+			return order[:i+1]
+		}
+	}
+	return order
+}
+
+func argmax(x []float32) int {
+	best := 0
+	for i, v := range x {
+		if v > x[best] {
+			best = i
+		}
+	}
+	return best
+}

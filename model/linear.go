@@ -1,0 +1,87 @@
+package model
+
+import (
+	"slices"
+
+	"plumb/kernels"
+)
+
+// A Linear is one matrix of the model, in whatever form it is stored. The
+// forward pass knows only this interface, so a dense model and a compressed
+// one part here and nowhere else.
+type Linear interface {
+	// Shape returns how many numbers a row has after and before the product.
+	Shape() (out, in int)
+	// Forward sets dst [rows, out] to x·wᵀ + bias, for x [rows, in].
+	Forward(dst, x []float32, rows int)
+	// ForwardAdd adds x·wᵀ + bias to dst, which is how a layer joins the
+	// residual stream.
+	ForwardAdd(dst, x []float32, rows int)
+}
+
+// A trainable is a Linear that passes gradients back and gathers its own.
+type trainable interface {
+	Linear
+	// Backward sets dx [rows, in] to the gradient of the loss with respect to
+	// x, given dy [rows, out], and adds the gradients of the weights.
+	Backward(dx, dy, x []float32, rows int)
+	// BackwardAdd adds to dx instead of setting it.
+	BackwardAdd(dx, dy, x []float32, rows int)
+}
+
+// Dense is a matrix stored as float32, row-major, one row for each output.
+type Dense struct {
+	Out, In int
+	Weight  []float32 // [Out, In]
+	Bias    []float32 // [Out], or nil
+
+	gradWeight, gradBias []float32
+}
+
+// Shape implements Linear.
+func (d *Dense) Shape() (out, in int) { return d.Out, d.In }
+
+// Row returns the weights of output r, [In]; it shares memory with d.
+func (d *Dense) Row(r int) []float32 { return d.Weight[r*d.In : (r+1)*d.In] }
+
+// Clone returns a copy that shares no memory with d and has no gradients.
+func (d *Dense) Clone() *Dense {
+	return &Dense{Out: d.Out, In: d.In, Weight: slices.Clone(d.Weight), Bias: slices.Clone(d.Bias)}
+}
+
+// Forward implements Linear.
+func (d *Dense) Forward(dst, x []float32, rows int) {
+	kernels.MatMul(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
+	d.addBias(dst, rows)
+}
+
+// ForwardAdd implements Linear.
+func (d *Dense) ForwardAdd(dst, x []float32, rows int) {
+	kernels.MatMulAdd(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
+	d.addBias(dst, rows)
+}
+
+func (d *Dense) addBias(dst []float32, rows int) {
+	if d.Bias != nil {
+		kernels.AddBias(dst[:rows*d.Out], d.Bias)
+	}
+}
+
+// Backward implements trainable.
+func (d *Dense) Backward(dx, dy, x []float32, rows int) {
+	kernels.MatMulBackX(dx[:rows*d.In], dy[:rows*d.Out], d.Weight, rows, d.In, d.Out)
+	d.gatherGradients(dy, x, rows)
+}
+
+// BackwardAdd implements trainable.
+func (d *Dense) BackwardAdd(dx, dy, x []float32, rows int) {
+	kernels.MatMulBackXAdd(dx[:rows*d.In], dy[:rows*d.Out], d.Weight, rows, d.In, d.Out)
+	d.gatherGradients(dy, x, rows)
+}
+
+func (d *Dense) gatherGradients(dy, x []float32, rows int) {
+	kernels.MatMulBackW(d.gradWeight, dy[:rows*d.Out], x[:rows*d.In], rows, d.In, d.Out)
+	if d.Bias != nil {
+		kernels.BiasBack(d.gradBias, dy[:rows*d.Out])
+	}
+}

@@ -1,0 +1,94 @@
+package model
+
+import (
+	"fmt"
+
+	"plumb/arch"
+)
+
+// A Group names the part of a model that a weight belongs to. Learning rates
+// and initial spreads are set by group.
+type Group string
+
+// The groups of weights.
+const (
+	Embedding Group = "embedding" // token and position tables, untied head
+	Body      Group = "body"      // everything else
+)
+
+// A Param is one named array of weights.
+type Param struct {
+	Name  string
+	Group Group
+	Shape []int
+	Data  []float32 // shared with the model
+	Grad  []float32 // gradient of the loss; nil until EnableTraining
+	Into  bool      // the matrix writes into the residual stream (attention output, feed-forward output)
+}
+
+// Matrix reports whether p has two dimensions; gains and biases have one.
+func (p Param) Matrix() bool { return len(p.Shape) == 2 }
+
+// spec is a parameter before it has memory.
+type spec struct {
+	name  string
+	group Group
+	shape []int
+	into  bool
+}
+
+func (s spec) size() int {
+	n := 1
+	for _, d := range s.shape {
+		n *= d
+	}
+	return n
+}
+
+// layout lists every array of weights that c stores, in the order in which
+// they lie in memory and in files. Blocks that several layers share come once.
+func layout(c arch.Config) []spec {
+	specs := []spec{{"embedding.weight", Embedding, []int{c.Vocab, c.Width}, false}}
+	if c.Position == "learned" {
+		specs = append(specs, spec{"position.weight", Embedding, []int{c.Context, c.Width}, false})
+	}
+	for b := range c.BlockCount() {
+		specs = append(specs, blockLayout(c, fmt.Sprintf("blocks.%d.", b))...)
+	}
+	specs = append(specs, normLayout(c, "norm.")...)
+	if !c.TiedHead {
+		specs = append(specs, spec{"head.weight", Embedding, []int{c.Vocab, c.Width}, false})
+	}
+	return specs
+}
+
+func blockLayout(c arch.Config, prefix string) []spec {
+	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	specs := normLayout(c, prefix+"attention.norm.")
+	specs = append(specs, linearLayout(prefix+"attention.q.", queries, c.Width, c.QKVBias, false)...)
+	specs = append(specs, linearLayout(prefix+"attention.k.", keys, c.Width, c.QKVBias, false)...)
+	specs = append(specs, linearLayout(prefix+"attention.v.", keys, c.Width, c.QKVBias, false)...)
+	specs = append(specs, linearLayout(prefix+"attention.out.", c.Width, queries, c.OutBias, true)...)
+	specs = append(specs, normLayout(c, prefix+"ffn.norm.")...)
+	if c.Gated() {
+		specs = append(specs, linearLayout(prefix+"ffn.gate.", c.Hidden, c.Width, c.FFNBias, false)...)
+	}
+	specs = append(specs, linearLayout(prefix+"ffn.up.", c.Hidden, c.Width, c.FFNBias, false)...)
+	return append(specs, linearLayout(prefix+"ffn.down.", c.Width, c.Hidden, c.FFNBias, true)...)
+}
+
+func normLayout(c arch.Config, prefix string) []spec {
+	specs := []spec{{prefix + "gain", Body, []int{c.Width}, false}}
+	if c.Norm == "layernorm" {
+		specs = append(specs, spec{prefix + "bias", Body, []int{c.Width}, false})
+	}
+	return specs
+}
+
+func linearLayout(prefix string, out, in int, bias, into bool) []spec {
+	specs := []spec{{prefix + "weight", Body, []int{out, in}, into}}
+	if bias {
+		specs = append(specs, spec{prefix + "bias", Body, []int{out}, false})
+	}
+	return specs
+}

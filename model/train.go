@@ -1,0 +1,113 @@
+package model
+
+import (
+	"fmt"
+
+	"plumb/kernels"
+)
+
+// headRows is how many rows go through the head at a time when training, so
+// that the logits never exist in full.
+const headRows = 256
+
+// A Tape is the memory for training passes over a fixed number of sequences
+// of a fixed length.
+type Tape struct {
+	m       *Model
+	pass    *pass
+	targets []int32   // [t]
+	logits  []float32 // [headRows, v]
+	losses  []float64 // [t] nats
+}
+
+// NewTape returns memory for passes over batch sequences of length predictions
+// each. The model must have its gradients (EnableTraining) before Backward.
+func (m *Model) NewTape(batch, length int) *Tape {
+	if length > m.cfg.Context {
+		panic(fmt.Sprintf("model: sequences of %d tokens in a context of %d", length, m.cfg.Context))
+	}
+	rows := batch * length
+	return &Tape{
+		m: m, pass: m.newTrainingPass(batch, length),
+		targets: make([]int32, rows), losses: make([]float64, rows),
+		logits: make([]float32, min(rows, headRows)*m.cfg.Vocab),
+	}
+}
+
+// Backward runs tokens [batch, length+1] forward and back: the first length of
+// each row are read, the last length predicted. A negative token is padding;
+// it is predicted by nobody, and its row must hold no real token after it.
+// Backward returns the summed loss in nats over predicted tokens, and adds
+// scale times its gradient to the gradients of the model.
+func (t *Tape) Backward(tokens []int32, scale float32) float64 {
+	t.load(tokens)
+	m, p := t.m, t.pass
+	m.forward(p)
+	loss := t.head(scale)
+	clear(p.grads.dx)
+	m.norm.backward(p.grads.dx, p.grads.normed, p.x)
+	for layer := len(m.order) - 1; layer >= 0; layer-- {
+		m.blocks[m.order[layer]].backward(p, p.layers[layer])
+	}
+	t.embedBackward()
+	return loss
+}
+
+// Logits returns the logits [batch × length, v] of the first length tokens of
+// each row, as Backward would see them.
+func (t *Tape) Logits(tokens []int32) []float32 {
+	t.load(tokens)
+	t.m.forward(t.pass)
+	logits := make([]float32, t.pass.rows*t.m.cfg.Vocab)
+	kernels.MatMul(logits, t.pass.normed, t.m.head, t.pass.rows, t.m.cfg.Width, t.m.cfg.Vocab)
+	return logits
+}
+
+// load splits rows of length+1 tokens into what is read and what is predicted.
+func (t *Tape) load(tokens []int32) {
+	p := t.pass
+	if len(tokens) != p.batch*(p.length+1) {
+		panic(fmt.Sprintf("model: %d tokens for %d rows of %d+1", len(tokens), p.batch, p.length))
+	}
+	for b := range p.batch {
+		row := tokens[b*(p.length+1) : (b+1)*(p.length+1)]
+		for i := range p.length {
+			p.tokens[b*p.length+i] = max(row[i], 0)
+			t.targets[b*p.length+i] = row[i+1]
+		}
+	}
+}
+
+// head runs the output matrix and the loss by chunks of rows, forward and
+// back, and leaves the gradient of the normalised last state in
+// p.grads.normed. It returns the summed loss in nats.
+func (t *Tape) head(scale float32) float64 {
+	m, p := t.m, t.pass
+	c, v := m.cfg.Width, m.cfg.Vocab
+	for from := 0; from < p.rows; from += headRows {
+		to := min(from+headRows, p.rows)
+		rows := to - from
+		x, logits := p.normed[from*c:to*c], t.logits[:rows*v]
+		kernels.MatMul(logits, x, m.head, rows, c, v)
+		kernels.CrossEntropy(logits, t.losses[from:to], t.targets[from:to], scale)
+		kernels.MatMulBackX(p.grads.normed[from*c:to*c], logits, m.head, rows, c, v)
+		kernels.MatMulBackW(m.gradHead, logits, x, rows, c, v)
+	}
+	sum := 0.0
+	for _, loss := range t.losses {
+		sum += loss
+	}
+	return sum
+}
+
+// embedBackward passes p.grads.dx on to the tables of tokens and positions.
+func (t *Tape) embedBackward() {
+	m, p := t.m, t.pass
+	if m.position != nil {
+		kernels.EmbeddingBack(m.gradPos, p.grads.dx, p.positions)
+	}
+	if m.embedScale != 1 {
+		kernels.Scale(p.grads.dx, m.embedScale)
+	}
+	kernels.EmbeddingBack(m.gradEmbed, p.grads.dx, p.tokens)
+}
