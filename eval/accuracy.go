@@ -1,0 +1,153 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"plumb/internal/registry"
+)
+
+// A Pick chooses one of the choices of an item by their scores. Of equal
+// choices it takes the first.
+type Pick func(choices []Scored) int
+
+// Accuracies holds the ways to pick an answer, by the name of their metric.
+var Accuracies = registry.New[Pick]("accuracy")
+
+func init() {
+	Accuracies.Add("acc", bySum)
+	Accuracies.Add("acc_norm", byLength)
+}
+
+// bySum picks the most likely continuation.
+func bySum(choices []Scored) int {
+	return argmax(choices, func(c Scored) float64 { return c.Sum })
+}
+
+// byLength picks the continuation that is most likely per code point.
+func byLength(choices []Scored) int {
+	return argmax(choices, func(c Scored) float64 { return c.Sum / float64(c.Length) })
+}
+
+// argmax returns the index of the largest value, the lowest of equal ones.
+func argmax(choices []Scored, value func(Scored) float64) int {
+	best, bestValue := 0, math.Inf(-1)
+	for i, c := range choices {
+		if v := value(c); v > bestValue {
+			best, bestValue = i, v
+		}
+	}
+	return best
+}
+
+// A Metric is one number of a Result.
+type Metric struct {
+	Name     string  // "acc", "acc_norm"
+	Value    float64 // share of scored items whose picked answer is right
+	StdErr   float64 // standard error of Value, see stdErr; NaN where there is but one item
+	N        int     // scored items
+	Clusters int     // groups of items the error counts as independent; N where items stand alone
+	Chance   float64 // Value by guessing
+	Note     string  // a doubt about the number, or empty
+}
+
+// Metrics computes the metrics called names, each a name in Accuracies, over
+// the items that were scored.
+func (r Result) Metrics(names ...string) ([]Metric, error) {
+	if why := r.Invalid(); why != "" {
+		return nil, fmt.Errorf("%s: %w", why, ErrInvalid)
+	}
+	var metrics []Metric
+	var errs []error
+	for _, name := range names {
+		pick, err := Accuracies.Get(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		metrics = append(metrics, r.accuracy(name, pick))
+	}
+	return metrics, errors.Join(errs...)
+}
+
+func (r Result) accuracy(name string, pick Pick) Metric {
+	var right []float64 // 1 or 0 for each scored item
+	var clusters []string
+	sum := 0.0
+	for _, item := range r.Items {
+		if item.Problem != "" {
+			continue
+		}
+		x := float64(one(pick(item.Choices) == item.Gold))
+		right, clusters = append(right, x), append(clusters, item.Cluster)
+		sum += x
+	}
+	m := Metric{Name: name, N: len(right), Value: sum / float64(len(right)), Chance: r.Chance, Note: r.Note()}
+	m.StdErr, m.Clusters = stdErr(right, clusters)
+	return m
+}
+
+// stdErr returns the standard error of the mean p of x, and the number of
+// clusters G it rests on. Items with the same cluster name vary together; an
+// item without one is a cluster of its own. With n items,
+//
+//	stdErr² = G/(G-1) · Σ_clusters (Σ_items of it (x - p))² / n²
+//
+// When every item stands alone this is sqrt(p(1-p)/(n-1)) for x of 0 and 1, the
+// usual error of an accuracy. Where sets of items share their choices, a model
+// that ignores the context gets the same number right in each set and this
+// would be 0; then the error that takes the items as independent is returned,
+// so that no score between 0 and 1 claims to be exact.
+func stdErr(x []float64, clusters []string) (float64, int) {
+	groups := groupByName(x, clusters)
+	if se := clusteredError(groups, len(x)); se > 0 || len(groups) == len(x) {
+		return se, len(groups)
+	}
+	alone := make([][]float64, len(x))
+	for i := range x {
+		alone[i] = x[i : i+1]
+	}
+	return clusteredError(alone, len(x)), len(x)
+}
+
+// groupByName collects the values of each cluster, clusters in order of their
+// first item. An item without a name stands alone.
+func groupByName(x []float64, clusters []string) [][]float64 {
+	var groups [][]float64
+	index := map[string]int{}
+	for i, name := range clusters {
+		g, known := index[name]
+		if !known || name == "" {
+			g = len(groups)
+			groups = append(groups, nil)
+			index[name] = g
+		}
+		groups[g] = append(groups[g], x[i])
+	}
+	return groups
+}
+
+// clusteredError is the formula of stdErr; NaN with fewer than two clusters.
+func clusteredError(groups [][]float64, n int) float64 {
+	if len(groups) < 2 {
+		return math.NaN()
+	}
+	mean := 0.0
+	for _, group := range groups {
+		for _, x := range group {
+			mean += x
+		}
+	}
+	mean /= float64(n)
+	squares := 0.0
+	for _, group := range groups {
+		deviation := 0.0
+		for _, x := range group {
+			deviation += x - mean
+		}
+		squares += deviation * deviation
+	}
+	g := float64(len(groups))
+	return math.Sqrt(g/(g-1)*squares) / float64(n)
+}

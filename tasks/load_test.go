@@ -1,0 +1,230 @@
+package tasks
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const goodWinoGrande = `{"qID":"q","sentence":"The _ fits.","option1":"a","option2":"b","answer":"1"}`
+
+// write makes a file below dir and returns its path.
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestEveryListedFileIsFound(t *testing.T) {
+	for _, name := range fileTasks() {
+		task, _ := All.Get(name)
+		text, err := os.ReadFile("testdata/" + name + ".jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range task.Files {
+			t.Run(file, func(t *testing.T) {
+				dir := t.TempDir()
+				path := write(t, dir, file, string(text))
+				if _, from, err := Load(name, Source{Dir: dir}); err != nil || from.File != path {
+					t.Errorf("read %q, %v", from.File, err)
+				}
+			})
+		}
+	}
+}
+
+func TestMissingFileListsEveryPath(t *testing.T) {
+	for _, name := range fileTasks() {
+		task, _ := All.Get(name)
+		_, _, err := Load(name, Source{Dir: "nowhere"})
+		if err == nil {
+			t.Fatalf("%s: no error", name)
+		}
+		for _, file := range task.Files {
+			if path := filepath.Join("nowhere", filepath.FromSlash(file)); !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %s is not in: %v", name, path, err)
+			}
+		}
+	}
+}
+
+func TestOverrideWins(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "winogrande/dev.jsonl", "not read")
+	own := write(t, dir, "own.jsonl", goodWinoGrande+"\n\n"+goodWinoGrande)
+	src, err := ParseSource([]string{dir, "winogrande=" + own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, from, err := Load("winogrande", src)
+	if err != nil || from.File != own || from.Rows != 2 {
+		t.Fatalf("%+v, %v", from, err)
+	}
+	if items[0].ID != "q" || items[1].ID != "q#2" {
+		t.Errorf("identities %q and %q", items[0].ID, items[1].ID)
+	}
+	src.Limit = 1
+	if items, from, err = Load("winogrande", src); len(items) != 1 || from.Rows != 2 || err != nil {
+		t.Errorf("limit 1: %d items, %+v, %v", len(items), from, err)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	tests := []struct {
+		name, task, text string
+		want             []string // parts of the error after the path
+	}{
+		{"empty file", "winogrande", "\n", []string{": no rows"}},
+		{"not JSON", "winogrande", goodWinoGrande + "\n{", []string{":2: unexpected end of JSON input"}},
+		{"cut line", "hellaswag", `{"activity_label": "A", "ctx`, []string{":1: unexpected end"}},
+		{"array", "hellaswag", "[1]", []string{`:1: not a JSON object: "[1]"`}},
+		{"two objects", "winogrande", goodWinoGrande + goodWinoGrande, []string{":1: invalid character '{' after top-level value"}},
+		{"wrong type", "hellaswag", `{"endings": 3}`, []string{":1: ", "endings"}},
+		{"not UTF-8", "winogrande", "{\"qID\": \"\xff\"}", []string{":1: not UTF-8"}},
+		{"all bad lines", "winogrande", "1\n" + goodWinoGrande + "\n2", []string{":1: ", ":3: "}},
+		{"many bad lines", "winogrande", strings.Repeat("1\n", 15), []string{":10: ", "and 5 more bad lines"}},
+		{"no blank", "winogrande", strings.Replace(goodWinoGrande, "_", "", 1), []string{":1: item q: no blank in"}},
+		{"nothing scored", "winogrande", strings.Replace(goodWinoGrande, " fits.", " ", 1), []string{":1: item q: nothing follows"}},
+		{"answer", "winogrande", strings.Replace(goodWinoGrande, `"1"`, `"3"`, 1), []string{`:1: item q: answer "3" is not a whole number from 1 to 2`}},
+		{"no answer", "winogrande", `{"sentence":"_ x","option1":"","option2":""}`, []string{`:1: no field "answer"`}},
+		{"no options", "winogrande", `{"sentence":"_ x"}`, []string{`no field "option1"`, `no field "option2"`}},
+		{"three endings", "hellaswag", `{"activity_label":"","ctx_a":"","ctx_b":"","endings":["a","b","c"],"label":1}`, []string{":1: 3 endings, not 4"}},
+		{"label", "hellaswag", `{"activity_label":"","ctx_a":"","ctx_b":"","endings":["a","b","c","d"],"label":1.5}`, []string{":1: label 1.5 is not"}},
+		{"empty ending", "hellaswag", `{"activity_label":"","ctx_a":"","ctx_b":"","endings":["a","b","c","[x]"],"label":1}`, []string{":1: ending 3 is empty"}},
+		{"label of a test split", "hellaswag", `{"activity_label":"","ctx_a":"","ctx_b":"","endings":["a","b","c","d"],"label":""}`, []string{`:1: label "" is not`}},
+		{"long line", "winogrande", goodWinoGrande + "\n" + strings.Repeat("x", MaxLineBytes+1), []string{":2: line longer than"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := write(t, t.TempDir(), "task.jsonl", test.text)
+			items, from, err := Load(test.task, Source{Files: map[string]string{test.task: path}})
+			if err == nil || items != nil || from != (Provenance{}) {
+				t.Fatalf("%d items, %+v, %v", len(items), from, err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("no %q in: %.300v", want, err)
+				}
+			}
+			if !strings.Contains(err.Error(), path) {
+				t.Errorf("no path in: %.300v", err)
+			}
+		})
+	}
+}
+
+func TestNoSource(t *testing.T) {
+	tests := []struct {
+		name, task string
+		src        Source
+		want       string
+	}{
+		{"no folder", "hellaswag", Source{}, "give --data DIR or --data hellaswag=FILE"},
+		{"folder for a file", "hellaswag", Source{Files: map[string]string{"hellaswag": "."}}, ". is a folder"},
+		{"file for a folder", "hellaswag", Source{Dir: "task.go"}, "task.go"},
+		{"no world", "world_walk1", Source{}, "there is none"},
+		{"unknown", "helaswag", Source{}, `did you mean "hellaswag"?`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, _, err := Load(test.task, test.src)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestParseSource(t *testing.T) {
+	tests := []struct {
+		name   string
+		values []string
+		want   string // of the error
+	}{
+		{"folder", []string{"a"}, ""},
+		{"folder with an equals sign", []string{"./a=b"}, ""},
+		{"file", []string{"hellaswag=x.jsonl", "a"}, ""},
+		{"two folders", []string{"a", "b"}, `two data folders, "a" and "b"`},
+		{"unknown task", []string{"helaswag=x"}, `did you mean "hellaswag"?`},
+		{"built-in task", []string{"world_walk1=x"}, "reads no file"},
+		{"no file", []string{"hellaswag="}, "no file after ="},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := ParseSource(test.values)
+			if fmt.Sprint(err) == "<nil>" && test.want == "" {
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestResolve(t *testing.T) {
+	got, err := Resolve("winogrande, hellaswag", "world", "hellaswag")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got[:2], []string{"winogrande", "hellaswag"}) || !slices.Contains(got, "world_walk1") {
+		t.Errorf("got %v", got)
+	}
+	if sorted := slices.Compact(slices.Sorted(slices.Values(got))); len(sorted) != len(got) {
+		t.Errorf("a task twice in %v", got)
+	}
+	_, err = Resolve("wrld", "hellaswga")
+	for _, want := range []string{`did you mean "world"?`, `did you mean "hellaswag"?`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+}
+
+func TestGroupsAreDisjoint(t *testing.T) {
+	easy, _ := Resolve("world")
+	hard, _ := Resolve("world_hard")
+	for _, name := range hard {
+		if slices.Contains(easy, name) {
+			t.Errorf("%s is in both groups", name)
+		}
+	}
+}
+
+// fuzzParser checks that a parser never panics and never lets through an item
+// that breaks what eval relies on.
+func fuzzParser(f *testing.F, name string) {
+	task, err := All.Get(name)
+	if err != nil {
+		f.Fatal(err)
+	}
+	seeds, err := os.ReadFile("testdata/" + name + ".jsonl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range strings.Lines(string(seeds)) {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		item, err := task.parseLine(line)
+		if err != nil {
+			return
+		}
+		if err := checkItem(item); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+	})
+}
+
+func FuzzHellaSwag(f *testing.F)  { fuzzParser(f, "hellaswag") }
+func FuzzWinoGrande(f *testing.F) { fuzzParser(f, "winogrande") }

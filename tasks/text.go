@@ -1,0 +1,64 @@
+package tasks
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// IsSpace reports whether Python's str.strip would remove r. It is Unicode's
+// white space and the four ASCII separators 0x1C to 0x1F, which Go's
+// unicode.IsSpace does not count.
+func IsSpace(r rune) bool {
+	return unicode.IsSpace(r) || 0x1C <= r && r <= 0x1F
+}
+
+// strip removes white space at both ends, as Python's str.strip does.
+func strip(s string) string { return strings.TrimFunc(s, IsSpace) }
+
+// capitalize is Python's str.capitalize: the first character in title case and
+// all others in lower case. The few characters that change their number in the
+// other case, such as ß, keep Go's one-to-one mapping.
+func capitalize(s string) string {
+	for _, first := range s {
+		size := len(string(first))
+		if first == unicode.ReplacementChar && !strings.HasPrefix(s, string(first)) {
+			size = 1 // a byte that is not UTF-8
+		}
+		return string(unicode.ToTitle(first)) + strings.ToLower(s[size:])
+	}
+	return ""
+}
+
+// decode reads one JSON object strictly enough to score it: trailing text is an
+// error, unknown fields are not, since data sets carry many.
+func decode(line []byte, row any) error {
+	if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
+		return fmt.Errorf("not a JSON object: %.40q", line)
+	}
+	return json.Unmarshal(line, row)
+}
+
+// field returns a required text field, or an error that names it.
+func field(name string, value *string) (string, error) {
+	if value == nil {
+		return "", fmt.Errorf("no field %q", name)
+	}
+	return *value, nil
+}
+
+// labelIndex reads a label that is a whole number, written as a JSON number or
+// as a string, and returns its distance from first. It must be below first+n.
+func labelIndex(name string, raw json.RawMessage, first, n int) (int, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return 0, fmt.Errorf("no field %q", name)
+	}
+	label, err := strconv.Atoi(strings.Trim(string(raw), `"`))
+	if err != nil || label < first || label >= first+n {
+		return 0, fmt.Errorf("%s %s is not a whole number from %d to %d", name, raw, first, first+n-1)
+	}
+	return label - first, nil
+}
