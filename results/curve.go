@@ -1,0 +1,123 @@
+package results
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"plumb/internal/atomicfile"
+)
+
+// A Curve is the loss of one trial against the tokens it has trained on.
+type Curve struct {
+	Experiment string            `json:"experiment"`
+	Trial      string            `json:"trial"`
+	Seed       uint64            `json:"seed"`
+	Keys       map[string]string `json:"keys"` // as in the trial's records
+	Status     Status            `json:"status"`
+	Points     []Point           `json:"-"`
+}
+
+// A Point is the state of a training run after Step optimiser steps. A loss
+// that was not measured there, or was no number, is nil.
+type Point struct {
+	Step   int      `json:"step"`
+	Tokens int64    `json:"tokens"`          // trained on so far
+	Train  *float64 `json:"train,omitempty"` // nats per token, mean over the batch
+	Valid  *float64 `json:"valid,omitempty"` // nats per token of the validation text
+}
+
+// curveHeader is the first line of a curve file.
+type curveHeader struct {
+	Format string `json:"format"`
+	Curve
+	Count int `json:"points"`
+}
+
+const curveFormat = "plumb curve 1"
+
+// Check says what keeps c from being stored.
+func (c Curve) Check() error {
+	for i, p := range c.Points {
+		for _, v := range []*float64{p.Train, p.Valid} {
+			if v != nil && !finite(*v) {
+				return fmt.Errorf("curve of trial %q, step %d: loss %v is no finite number; leave it nil", c.Trial, p.Step, *v)
+			}
+		}
+		if i > 0 && p.Tokens < c.Points[i-1].Tokens {
+			return fmt.Errorf("curve of trial %q, step %d: %d tokens after %d", c.Trial, p.Step, p.Tokens, c.Points[i-1].Tokens)
+		}
+	}
+	texts := []string{c.Experiment, c.Trial, string(c.Status)}
+	for key, value := range c.Keys {
+		texts = append(texts, key, value)
+	}
+	return validText(texts...)
+}
+
+// WriteCurve puts c at path, a sealed line a point behind a header, or leaves
+// path as it was.
+func WriteCurve(path string, c Curve) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	b.Write(seal(curveHeader{curveFormat, c, len(c.Points)}))
+	for _, p := range c.Points {
+		b.Write(seal(p))
+	}
+	return atomicfile.Write(path, b.Bytes())
+}
+
+// ReadCurve reads what WriteCurve wrote. What has changed since is a *CorruptError.
+func ReadCurve(path string) (Curve, error) {
+	lines, torn, err := sealedLines(path)
+	if err != nil {
+		return Curve{}, err
+	}
+	corrupt := func(line int, err error) (Curve, error) {
+		return Curve{}, &CorruptError{File: path, Line: line, Reason: err.Error()}
+	}
+	if torn > 0 || len(lines) == 0 {
+		return corrupt(len(lines)+1, errors.New("the file is cut off"))
+	}
+	var head curveHeader
+	if err := unseal(lines[0], &head); err != nil {
+		return corrupt(1, err)
+	}
+	if head.Format != curveFormat || head.Count != len(lines)-1 {
+		return corrupt(1, fmt.Errorf("format %q with %d points, but this program reads %q and there are %d", head.Format, head.Count, curveFormat, len(lines)-1))
+	}
+	c := head.Curve
+	c.Points = make([]Point, head.Count)
+	for i, line := range lines[1:] {
+		if err := unseal(line, &c.Points[i]); err != nil {
+			return corrupt(i+2, err)
+		}
+	}
+	if err := c.Check(); err != nil {
+		return corrupt(0, err)
+	}
+	return c, nil
+}
+
+// ReadCurves reads every curve.jsonl in the folders below dir, in the order of
+// their paths. Files that cannot be used are left out and reported in err.
+func ReadCurves(dir string) (curves []Curve, err error) {
+	var problems []error
+	walk := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || entry.Name() != "curve.jsonl" {
+			return err
+		}
+		c, err := ReadCurve(path)
+		if err != nil {
+			problems = append(problems, err)
+			return nil
+		}
+		curves = append(curves, c)
+		return nil
+	})
+	return curves, errors.Join(append(problems, walk)...)
+}
