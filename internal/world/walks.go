@@ -1,0 +1,254 @@
+package world
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Walks ask for composition. The map is the whole knowledge: for each of four
+// directions one permutation of the rooms without a fixed room, 64 single steps
+// for 16 rooms. A walk of k steps looks up k of them one after the other, and as
+// the permutations do not commute there is no shorter way. There are 16·4^k
+// walks of k steps; a quarter of those with two steps or more is never written
+// and supplies the items. Single steps are all written, each in one of two
+// wordings, and asked for in the other.
+//
+// The chance level is 1/4 and the ceiling 1. A quartet has one path from four
+// rooms: its four ends are then all rooms that the text never reaches by this
+// path, so that storing "north then east never ends in the barn" helps nobody.
+// Models that store walks instead of composing them may still fall somewhat
+// below chance at two steps, where the text has 12 of the 16 walks from a room.
+
+var roomNames = []string{
+	"attic", "barn", "cellar", "court", "den", "dock", "hall", "kitchen",
+	"loft", "mill", "porch", "shed", "stable", "study", "tower", "yard",
+	"cave", "gate", "hut", "lobby", "pantry", "store", "tent", "vault",
+}
+
+var directions = []string{"north", "south", "east", "west"}
+
+const maxSteps = 4
+
+// stepsOften is how many steps the walks of the text have, each as often as it
+// is listed: 4 : 3 : 2 : 1.
+var stepsOften = []int{1, 1, 1, 1, 2, 2, 2, 3, 3, 4}
+
+func init() {
+	topics.Add("walks", topic{write: writeWalks, judge: judgeWalks, phrases: walkPhrases})
+	for k := 1; k <= maxSteps; k++ {
+		needs := fmt.Sprintf("composition: %d look-ups in one map, each starting where the last one ended", k)
+		if k == 1 {
+			needs = "a stored map of single steps, told in other words than the text's"
+		}
+		kinds.Add(fmt.Sprintf("walk%d", k), Kind{
+			About:    fmt.Sprintf("which room a walk of %d steps reaches", k),
+			Needs:    needs,
+			Topic:    "walks",
+			Chance:   0.25,
+			clusters: func(w *World) int { return len(w.walks.quartets[k]) },
+			cluster:  func(w *World, i int) []Item { return walkQuartet(w, k, i) },
+		})
+	}
+}
+
+// A walkMap is the map and what the text says about it. A path of k steps is a
+// number below 4^k whose digits in base 4 are the directions, the first step in
+// the lowest digit; a walk is numbered path·rooms + start.
+type walkMap struct {
+	rooms    []string
+	next     [4][]int               // room after one step, by direction and room
+	held     [maxSteps + 1][]bool   // walks of k steps that the text never takes, k >= 2
+	wording  []int                  // wording of a single step that the text never uses
+	quartets [maxSteps + 1][][4]int // walks of k steps: one path from four rooms
+}
+
+func drawWalkMap(r *source, rooms int) walkMap {
+	m := walkMap{rooms: roomNames[:rooms], wording: make([]int, 4*rooms)}
+	for d := range m.next {
+		m.next[d] = r.derangement(rooms)
+	}
+	for d := 0; d < len(directions); d += 2 {
+		m.holdOutWordings(r, d)
+	}
+	for k := 2; k <= maxSteps; k++ {
+		m.holdOutWalks(r, k)
+	}
+	for k := range m.quartets {
+		shuffle(r, m.quartets[k])
+	}
+	return m
+}
+
+// holdOutWordings keeps each single step in directions d and d+1 from the text
+// in one wording. A room that is missing as an end of the first wording in
+// direction d is missing as an end of the second wording in direction d+1.
+func (m *walkMap) holdOutWordings(r *source, d int) {
+	rooms := r.permutation(len(m.rooms))
+	cut := (len(rooms)/4 + 1) / 2 * 4
+	for i, direction := range []int{d, d + 1} {
+		for half, ends := range [][]int{rooms[:cut], rooms[cut:]} {
+			wording := (i + half) % 2
+			for _, group := range m.inFours(r, ends, 1, []int{direction}) {
+				four := m.walksTo(direction, 1, group)
+				m.quartets[1] = append(m.quartets[1], four)
+				for _, walk := range four {
+					m.wording[walk] = wording
+				}
+			}
+		}
+	}
+}
+
+// holdOutWalks keeps a quarter of the walks of k steps from the text. It takes
+// the paths four at a time in a random order and deals the rooms to them in
+// groups of four, as the ends that these paths shall never be seen to reach. So
+// each room is missing as an end equally often.
+func (m *walkMap) holdOutWalks(r *source, k int) {
+	paths := r.permutation(1 << (2 * k))
+	m.held[k] = make([]bool, len(paths)*len(m.rooms))
+	for block := range slices.Chunk(paths, 4) {
+		all := r.permutation(len(m.rooms))
+		for g, group := range m.inFours(r, all, k, block) {
+			four := m.walksTo(block[g%len(block)], k, group)
+			m.quartets[k] = append(m.quartets[k], four)
+			for _, walk := range four {
+				m.held[k][walk] = true
+			}
+		}
+	}
+}
+
+// inFours divides ends into groups of four, the g-th for path g modulo their
+// number. It looks for a division where no group has a room from which its path
+// leads into the group, so that no choice of an item is a room that the item
+// starts from; where the map has none it takes the best of what it tried.
+func (m *walkMap) inFours(r *source, ends []int, k int, paths []int) [][]int {
+	best, fewest := []int(nil), len(m.rooms)*len(paths)+1
+	for try := 0; try < 2000 && fewest > 0; try++ {
+		shuffle(r, ends)
+		clashes := 0
+		for g := 0; g < len(ends)/4; g++ {
+			clashes += m.clashes(ends[4*g:4*g+4], k, paths[g%len(paths)])
+		}
+		if clashes < fewest {
+			best, fewest = slices.Clone(ends), clashes
+		}
+	}
+	return slices.Collect(slices.Chunk(best, 4))
+}
+
+// clashes counts the rooms of group from which path leads into group.
+func (m *walkMap) clashes(group []int, k, path int) int {
+	count := 0
+	for _, room := range group {
+		if slices.Contains(group, m.end(path, k, room)) {
+			count++
+		}
+	}
+	return count
+}
+
+// walksTo returns the walks by path that end in the four rooms of group.
+func (m *walkMap) walksTo(path, k int, group []int) (four [4]int) {
+	for start := range m.rooms {
+		if i := slices.Index(group, m.end(path, k, start)); i >= 0 {
+			four[i] = path*len(m.rooms) + start
+		}
+	}
+	return four
+}
+
+// end returns the room that k steps along path reach from start.
+func (m *walkMap) end(path, k, start int) int {
+	room := start
+	for range k {
+		room = m.next[path%4][room]
+		path /= 4
+	}
+	return room
+}
+
+// walkContext words a walk up to its end. The wording is 0 or 1; walks of
+// several steps have only wording 0. Both end in the same four words.
+func walkContext(m *walkMap, k, walk, wording int) string {
+	path, start := walk/len(m.rooms), walk%len(m.rooms)
+	if wording == 1 {
+		return "start at the " + m.rooms[start] + " and walk " + directions[path] + " and then you reach the"
+	}
+	text := make([]byte, 0, 96)
+	text = append(text, "from the "...)
+	text = append(text, m.rooms[start]...)
+	text = append(text, " go "...)
+	for step := range k {
+		if step > 0 {
+			text = append(text, " then "...)
+		}
+		text = append(text, directions[path%4]...)
+		path /= 4
+	}
+	text = append(text, " and then you reach the"...)
+	return string(text)
+}
+
+func walkEnding(m *walkMap, k, walk int) string {
+	path, start := walk/len(m.rooms), walk%len(m.rooms)
+	return " " + m.rooms[m.end(path, k, start)] + "."
+}
+
+func writeWalks(w *World, r *source, p *page) {
+	m := &w.walks
+	for !p.full() {
+		k := stepsOften[r.below(len(stepsOften))]
+		walk := r.below(len(m.rooms) << (2 * k))
+		for k > 1 && m.held[k][walk] {
+			walk = r.below(len(m.rooms) << (2 * k))
+		}
+		wording := 0
+		if k == 1 {
+			wording = 1 - m.wording[walk]
+		}
+		p.say(walkContext(m, k, walk, wording), walkEnding(m, k, walk))
+	}
+}
+
+func walkQuartet(w *World, k, i int) []Item {
+	m := &w.walks
+	var contexts, answers [clusterSize]string
+	for j, walk := range m.quartets[k][i] {
+		wording := 0
+		if k == 1 {
+			wording = m.wording[walk]
+		}
+		contexts[j] = walkContext(m, k, walk, wording)
+		answers[j] = walkEnding(m, k, walk)
+	}
+	return quartet(newSource(w.seed, "walk choices", uint64(k), uint64(i)), contexts, answers)
+}
+
+// judgeWalks follows the directions of each sentence from its first room and
+// compares where it arrives with the last room.
+func judgeWalks(w *World, read [][]string) verdict {
+	m := &w.walks
+	rooms, ways := indexes(m.rooms), indexes(directions)
+	for _, sentence := range read {
+		named, steps := find(sentence, rooms), find(sentence, ways)
+		if !slices.Contains(sentence, "reach") || len(named) != 2 || len(steps) == 0 {
+			return unknown
+		}
+		room := named[0]
+		for _, d := range steps {
+			room = m.next[d][room]
+		}
+		if room != named[1] {
+			return untrue
+		}
+	}
+	return holds
+}
+
+func walkPhrases(w *World) []string {
+	m := &w.walks
+	all := []string{walkContext(m, 2, 0, 0), walkContext(m, 1, 0, 1), ".", strings.Join(directions, " ")}
+	return append(all, m.rooms...)
+}
