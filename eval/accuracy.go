@@ -6,11 +6,12 @@ import (
 	"math"
 
 	"plumb/internal/registry"
+	"plumb/results"
 )
 
 // A Pick chooses one of the choices of an item by their scores. Of equal
 // choices it takes the first.
-type Pick func(choices []Scored) int
+type Pick func(choices []results.Choice) int
 
 // Accuracies holds the ways to pick an answer, by the name of their metric.
 var Accuracies = registry.New[Pick]("accuracy")
@@ -21,17 +22,17 @@ func init() {
 }
 
 // bySum picks the most likely continuation.
-func bySum(choices []Scored) int {
-	return argmax(choices, func(c Scored) float64 { return c.Sum })
+func bySum(choices []results.Choice) int {
+	return argmax(choices, func(c results.Choice) float64 { return c.Sum })
 }
 
 // byLength picks the continuation that is most likely per code point.
-func byLength(choices []Scored) int {
-	return argmax(choices, func(c Scored) float64 { return c.Sum / float64(c.Length) })
+func byLength(choices []results.Choice) int {
+	return argmax(choices, func(c results.Choice) float64 { return c.Sum / float64(max(1, c.Length)) })
 }
 
 // argmax returns the index of the largest value, the lowest of equal ones.
-func argmax(choices []Scored, value func(Scored) float64) int {
+func argmax(choices []results.Choice, value func(results.Choice) float64) int {
 	best, bestValue := 0, math.Inf(-1)
 	for i, c := range choices {
 		if v := value(c); v > bestValue {
@@ -48,7 +49,7 @@ type Metric struct {
 	StdErr   float64 // standard error of Value, see stdErr; NaN where there is but one item
 	N        int     // scored items
 	Clusters int     // groups of items the error counts as independent; N where items stand alone
-	Chance   float64 // Value by guessing
+	Chance   float64 // Value by guessing: the mean over items of one over the number of choices
 	Note     string  // a doubt about the number, or empty
 }
 
@@ -72,18 +73,19 @@ func (r Result) Metrics(names ...string) ([]Metric, error) {
 }
 
 func (r Result) accuracy(name string, pick Pick) Metric {
-	var right []float64 // 1 or 0 for each scored item
-	var clusters []string
-	sum := 0.0
-	for _, item := range r.Items {
-		if item.Problem != "" {
-			continue
+	right := make([]float64, len(r.Items)) // 1 or 0
+	clusters := make([]string, len(r.Items))
+	m := Metric{Name: name, N: len(r.Items), Note: r.Note()}
+	for i, item := range r.Items {
+		clusters[i] = item.Cluster
+		if pick(item.Choices) == item.Gold {
+			right[i] = 1
 		}
-		x := float64(one(pick(item.Choices) == item.Gold))
-		right, clusters = append(right, x), append(clusters, item.Cluster)
-		sum += x
+		m.Value += right[i]
+		m.Chance += 1 / float64(len(item.Choices))
 	}
-	m := Metric{Name: name, N: len(right), Value: sum / float64(len(right)), Chance: r.Chance, Note: r.Note()}
+	m.Value /= float64(m.N)
+	m.Chance /= float64(m.N)
 	m.StdErr, m.Clusters = stdErr(right, clusters)
 	return m
 }

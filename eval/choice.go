@@ -3,47 +3,33 @@ package eval
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"strings"
 
+	"plumb/results"
 	"plumb/tasks"
 )
 
-// A Scored is what one choice got, with what an honest table must know.
-type Scored struct {
-	Sum       float64 // ln P(continuation | context) in nats, over Tokens tokens
-	Length    int     // code points of the choice without its delimiter
-	Tokens    int     // tokens that were scored
-	Greedy    bool    // each of them was the most likely one
-	Truncated int     // tokens of context that did not fit and were cut from the left
-	Lost      int     // bytes of the continuation that a merge took to the context's side: not scored
-	Extra     int     // bytes of the context that a merge took to the continuation's side: scored
-}
-
-// An ItemScore is what the choices of one item got. Where Problem is not empty
-// the item could not be scored, Choices is nil, and no metric counts it.
-type ItemScore struct {
-	ID      string
-	Cluster string
-	Gold    int
-	Choices []Scored
-	Problem string
+// A Remark says what an honest table must know of one item.
+type Remark struct {
+	Item   string // its ID
+	Choice int
+	Reason string
 }
 
 // A Result holds all scores of a task, in the order of its items, and what they
 // depend on besides the weights.
 type Result struct {
-	Items     []ItemScore
-	BOS       string  // the setting used
-	Context   int     // the model's context in tokens
-	Tokens    int     // scored tokens
-	TokenHash string  // SHA-256 of the token stream that was scored
-	Chance    float64 // share of right answers by guessing: mean of 1/choices over scored items
-	Truncated int     // items with a choice whose context was cut
-	Shifted   int     // items with a choice that lost or gained bytes at the border
-	Unscored  int     // items with a Problem
+	Items     []results.Item // those that were scored
+	BOS       string         // the setting used
+	Context   int            // the model's context in tokens
+	Tokens    int            // scored tokens
+	TokenHash string         // SHA-256 of the token stream that was scored
+	Truncated int            // items with a choice whose context was cut from the left
+	Shifted   []Remark       // choices with a token across the border of context and continuation
+	Unscored  []Remark       // items that could not be scored; no metric counts them
 }
 
 // maxUnscored is the share of unscored items above which a result is invalid.
@@ -52,159 +38,128 @@ const maxUnscored = 0.01
 // Invalid says why the scores stand for too few of the items to be reported,
 // and is empty when they can be.
 func (r Result) Invalid() string {
-	if r.Unscored == len(r.Items) || float64(r.Unscored) > maxUnscored*float64(len(r.Items)) {
-		for _, item := range r.Items {
-			if item.Problem != "" {
-				return fmt.Sprintf("%d of %d items could not be scored; item %s: %s", r.Unscored, len(r.Items), item.ID, item.Problem)
-			}
-		}
+	total := len(r.Items) + len(r.Unscored)
+	if total == 0 {
 		return "no items"
 	}
-	return ""
+	if len(r.Items) > 0 && float64(len(r.Unscored)) <= maxUnscored*float64(total) {
+		return ""
+	}
+	first := r.Unscored[0]
+	return fmt.Sprintf("%d of %d items could not be scored; item %s, choice %d: %s",
+		len(r.Unscored), total, first.Item, first.Choice, first.Reason)
 }
 
-// Note lists what a table should say in a footnote, and is empty when there is nothing.
+// Note is the footnote that a table with these scores needs, or empty.
 func (r Result) Note() string {
-	note := ""
+	var notes []string
 	add := func(n int, what string) {
-		if n == 0 {
-			return
+		if n > 0 {
+			notes = append(notes, fmt.Sprintf("%d %s", n, what))
 		}
-		if note != "" {
-			note += ", "
-		}
-		note += fmt.Sprintf("%d of %d items %s", n, len(r.Items), what)
 	}
-	add(r.Truncated, "with truncated context")
-	add(r.Shifted, "with a token across the border of context and continuation")
-	add(r.Unscored, "not scored")
-	return note
+	add(r.Truncated, "items with truncated context")
+	add(len(r.Shifted), "choices with a token across the border of context and continuation")
+	add(len(r.Unscored), "items not scored")
+	return strings.Join(notes, ", ")
+}
+
+// Stored returns the scores as they are kept beside the records. Its protocol
+// names how they were scored, so that only equals are compared.
+func (r Result) Stored(task, version string) results.Items {
+	return results.Items{Task: task, Version: version, Protocol: "loglikelihood 1, bos " + r.BOS, Items: r.Items}
 }
 
 // MultipleChoice scores every choice of every item: the log-probability of its
-// continuation after its context. Items that cannot be scored are kept with
-// their Problem. A score that is no number ends with an error of ErrInvalid
-// that names the item. The scores do not depend on Options.Batch.
+// continuation after its context. An item that cannot be scored, because a
+// merge swallowed a continuation or a continuation is longer than the context,
+// is listed as unscored. A score that is no number ends with an error of
+// ErrInvalid that names the item. The scores do not depend on Options.Batch.
 func MultipleChoice(ctx context.Context, m Model, tok Tokenizer, items []tasks.Item, o Options) (Result, error) {
 	o, err := o.check()
 	if err != nil {
 		return Result{}, err
 	}
-	r := Result{BOS: o.BOS, Context: m.Context()}
-	scorer := &choiceScorer{
+	s := &choiceScorer{
 		model:   m,
 		encoder: encoder{tok: tok, bos: o.BOS == BOSAlways},
 		stream:  sha256.New(),
+		result:  Result{BOS: o.BOS, Context: m.Context()},
 	}
 	for start := 0; start < len(items); start += o.Batch {
 		o.Progress(start, len(items))
-		end := min(start+o.Batch, len(items))
-		scores, err := scorer.batch(ctx, items[start:end])
-		if err != nil {
+		if err := s.batch(ctx, items[start:min(start+o.Batch, len(items))]); err != nil {
 			return Result{}, err
 		}
-		r.Items = append(r.Items, scores...)
 	}
 	o.Progress(len(items), len(items))
-	r.TokenHash = hex.EncodeToString(scorer.stream.Sum(nil))
-	r.count()
-	return r, nil
+	s.result.TokenHash = hex.EncodeToString(s.stream.Sum(nil))
+	return s.result, nil
 }
 
-// count fills in the totals from the items.
-func (r *Result) count() {
-	for _, item := range r.Items {
-		truncated, shifted := false, false
-		for _, c := range item.Choices {
-			r.Tokens += c.Tokens
-			truncated = truncated || c.Truncated > 0
-			shifted = shifted || c.Lost > 0 || c.Extra > 0
-		}
-		r.Truncated += one(truncated)
-		r.Shifted += one(shifted)
-		r.Unscored += one(item.Problem != "")
-		if item.Problem == "" {
-			r.Chance += 1 / float64(len(item.Choices))
-		}
-	}
-	if scored := len(r.Items) - r.Unscored; scored > 0 {
-		r.Chance /= float64(scored)
-	}
-}
-
-func one(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// A choiceScorer scores batches of items, adding what it scores to stream.
+// A choiceScorer scores batches of items.
 type choiceScorer struct {
 	model   Model
 	encoder encoder
-	stream  hash.Hash
-	rows    [][]int32
-	from    []int
-	owner   []*ItemScore // of each row
+	stream  hash.Hash // of what was scored
+	result  Result
 }
 
-func (s *choiceScorer) batch(ctx context.Context, items []tasks.Item) ([]ItemScore, error) {
-	s.rows, s.from, s.owner = s.rows[:0], s.from[:0], s.owner[:0]
-	scores := make([]ItemScore, len(items))
-	for i, item := range items {
-		scores[i] = ItemScore{ID: item.ID, Cluster: item.Cluster, Gold: item.Gold}
-		s.add(&scores[i], item)
+// A request is one choice as the model gets it.
+type request struct {
+	row  []int32
+	from int
+	name string // of its item
+}
+
+func (s *choiceScorer) batch(ctx context.Context, items []tasks.Item) error {
+	var requests []request
+	first := len(s.result.Items)
+	for _, item := range items {
+		requests = append(requests, s.add(item)...)
 	}
-	name := func(i int) string { return "item " + s.owner[i].ID }
-	sums, greedy, err := score(ctx, s.model, s.rows, s.from, name)
+	sums, greedy, err := score(ctx, s.model, requests, s.stream)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	row := 0
-	for i := range scores {
-		for c := range scores[i].Choices {
-			scores[i].Choices[c].Sum, scores[i].Choices[c].Greedy = sums[row], greedy[row]
+	for _, item := range s.result.Items[first:] {
+		for c := range item.Choices {
+			item.Choices[c].Sum, item.Choices[c].Greedy = sums[row], greedy[row]
 			row++
 		}
 	}
-	return scores, nil
+	return nil
 }
 
-// add appends the rows of all choices of item, or none and a Problem.
-func (s *choiceScorer) add(score *ItemScore, item tasks.Item) {
-	limit := s.model.Context()
-	first := len(s.rows)
+// add appends item, still without sums, to the result and returns its requests;
+// or none, if one of its choices cannot be scored.
+func (s *choiceScorer) add(item tasks.Item) []request {
+	scored := results.Item{ID: item.ID, Cluster: item.Cluster, Gold: item.Gold}
+	var requests []request
+	var shifted []Remark
+	truncated := 0
 	for i, choice := range item.Choices {
 		span := s.encoder.encode(choice.Context, choice.Continuation)
-		row, from, dropped, fits := span.cut(limit)
-		switch {
-		case span.scored() == 0:
-			score.Problem = fmt.Sprintf("choice %d: a merge of tokens swallowed the continuation %q", i, choice.Continuation)
-		case !fits:
-			score.Problem = fmt.Sprintf("choice %d: continuation of %d tokens is longer than the model's context of %d", i, span.scored(), limit)
+		row, from, dropped, reason := span.cut(s.model.Context())
+		if reason != "" {
+			s.result.Unscored = append(s.result.Unscored, Remark{item.ID, i, reason})
+			return nil
 		}
-		if score.Problem != "" {
-			s.rows, s.from, s.owner = s.rows[:first], s.from[:first], s.owner[:first]
-			score.Choices = nil
-			return
+		if span.shift != "" {
+			shifted = append(shifted, Remark{item.ID, i, span.shift})
 		}
-		s.rows, s.from, s.owner = append(s.rows, row), append(s.from, from), append(s.owner, score)
-		score.Choices = append(score.Choices, Scored{Length: choice.Length, Tokens: span.scored(), Truncated: dropped, Lost: span.lost, Extra: span.kept})
+		truncated = max(truncated, dropped)
+		requests = append(requests, request{row, from, "item " + item.ID})
+		scored.Choices = append(scored.Choices, results.Choice{Tokens: span.scored(), Length: choice.Length, Truncated: dropped})
 	}
-	for i := first; i < len(s.rows); i++ {
-		hashRow(s.stream, s.rows[i], s.from[i])
+	for _, c := range scored.Choices {
+		s.result.Tokens += c.Tokens
 	}
-}
-
-// hashRow adds a row to the hash of a token stream: its length, the index of
-// its first scored token and its ids, each as a little-endian uint32.
-func hashRow(stream hash.Hash, row []int32, from int) {
-	buf := make([]byte, 0, 4*(len(row)+2))
-	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(row)))
-	buf = binary.LittleEndian.AppendUint32(buf, uint32(from))
-	for _, id := range row {
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(id))
+	s.result.Items = append(s.result.Items, scored)
+	s.result.Shifted = append(s.result.Shifted, shifted...)
+	if truncated > 0 {
+		s.result.Truncated++
 	}
-	stream.Write(buf)
+	return requests
 }

@@ -5,8 +5,10 @@ package eval
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"math"
 )
 
@@ -66,26 +68,43 @@ func (o Options) check() (Options, error) {
 // no numbers. Nothing is averaged over them: the measurement is invalid.
 var ErrInvalid = errors.New("invalid score")
 
-// score calls the model once and checks that it kept its promise. name says
-// what row i belongs to.
-func score(ctx context.Context, m Model, rows [][]int32, from []int, name func(i int) string) ([]float64, []bool, error) {
+// score calls the model once, adds what it is given to the hash of the token
+// stream, and checks that the model kept its promise.
+func score(ctx context.Context, m Model, requests []request, stream hash.Hash) ([]float64, []bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
+	}
+	rows, from := make([][]int32, len(requests)), make([]int, len(requests))
+	for i, r := range requests {
+		rows[i], from[i] = r.row, r.from
+		hashRow(stream, r.row, r.from)
 	}
 	if len(rows) == 0 {
 		return nil, nil, nil
 	}
 	sums, greedy, err := m.LogProbs(rows, from)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("scoring %s to %s: %w", requests[0].name, requests[len(requests)-1].name, err)
 	}
 	if len(sums) != len(rows) || len(greedy) != len(rows) {
 		panic(fmt.Sprintf("eval: model returned %d sums and %d greedy flags for %d rows", len(sums), len(greedy), len(rows)))
 	}
 	for i, sum := range sums {
 		if math.IsNaN(sum) || math.IsInf(sum, 0) {
-			return nil, nil, fmt.Errorf("%s: log-probability is %v: %w", name(i), sum, ErrInvalid)
+			return nil, nil, fmt.Errorf("%s: log-probability is %v: %w", requests[i].name, sum, ErrInvalid)
 		}
 	}
 	return sums, greedy, nil
+}
+
+// hashRow adds a row to the hash of a token stream: its length, the index of
+// its first scored token and its ids, each as a little-endian uint32.
+func hashRow(stream hash.Hash, row []int32, from int) {
+	buf := make([]byte, 0, 4*(len(row)+2))
+	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(row)))
+	buf = binary.LittleEndian.AppendUint32(buf, uint32(from))
+	for _, id := range row {
+		buf = binary.LittleEndian.AppendUint32(buf, uint32(id))
+	}
+	stream.Write(buf)
 }

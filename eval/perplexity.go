@@ -6,8 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"math"
+
+	"plumb/results"
 )
 
 // A Document is a text to be predicted token by token.
@@ -34,16 +35,15 @@ func Documents(tokens []int32, starts, bytes []int, start int32) []Document {
 	return docs
 }
 
-// A DocumentScore is what one document got.
-type DocumentScore struct {
-	Nats   float64 // -ln P(document), summed over all its tokens
-	Tokens int
-	Bytes  int
-}
-
 // minDocuments is the number of documents from which on they, and not the
 // windows they are cut into, are counted as independent.
 const minDocuments = 20
+
+// What the standard error of a Rolling counts as independent.
+const (
+	ByDocument = "document"
+	ByWindow   = "window"
+)
 
 // A Rolling is how well a model predicts a text.
 type Rolling struct {
@@ -53,11 +53,18 @@ type Rolling struct {
 	BitsStdErr   float64
 	Tokens       int // all of them, each predicted once
 	Bytes        int
+	Documents    int
 	Windows      int
-	Clusters     string // what the standard error counts as independent: "documents" or "windows"
-	Context      int    // the model's context in tokens
-	TokenHash    string // SHA-256 of the token stream that was scored
-	Documents    []DocumentScore
+	Clusters     string         // ByDocument or ByWindow: what Items are
+	Items        []results.Item // of one choice each: Sum is ln P, Length bytes
+	Context      int            // the model's context in tokens
+	TokenHash    string         // SHA-256 of the token stream that was scored
+}
+
+// Stored returns the scores as they are kept beside the records.
+func (r Rolling) Stored(task, version string) results.Items {
+	protocol := fmt.Sprintf("rolling 1, context %d, by %s", r.Context, r.Clusters)
+	return results.Items{Task: task, Version: version, Protocol: protocol, Items: r.Items}
 }
 
 // Perplexity predicts every token of every document exactly once. A document is
@@ -70,51 +77,55 @@ type Rolling struct {
 //
 //	stdErr² = G/(G-1) · Σ_clusters (a - R·b)² / (Σb)²
 //
-// with documents as clusters, or with windows where there are fewer than 20
-// documents; windows have no byte counts, so the error in bits per byte then is
-// the one in nats per token times tokens per byte, taken as known.
-func Perplexity(ctx context.Context, m Model, docs []Document, start int32, o Options) (Rolling, error) {
+// with documents as clusters, or windows where there are fewer than 20
+// documents. It is NaN where there is but one cluster.
+func Perplexity(ctx context.Context, m Model, tok Tokenizer, docs []Document, o Options) (Rolling, error) {
 	o.BOS = BOSAlways // a document has nothing else to begin with
 	o, err := o.check()
 	if err != nil {
 		return Rolling{}, err
 	}
-	if err := checkDocuments(docs, m.Context()); err != nil {
+	r := Rolling{Documents: len(docs), Context: m.Context()}
+	if err := r.count(docs); err != nil {
 		return Rolling{}, err
 	}
-	windows := cutWindows(docs, m.Context(), start)
-	nats, hash, err := scoreWindows(ctx, m, windows, o)
+	windows := cutWindows(docs, r.Context, tok.EndOfText())
+	scores, err := r.score(ctx, m, windows, o)
 	if err != nil {
 		return Rolling{}, err
 	}
-	r := Rolling{Windows: len(windows), Context: m.Context(), TokenHash: hash}
-	r.add(docs, windows, nats)
+	r.Windows = len(windows)
+	if len(docs) >= minDocuments {
+		r.Clusters, r.Items = ByDocument, sumDocuments(docs, windows, scores)
+	} else {
+		r.Clusters, r.Items = ByWindow, describeWindows(tok, windows, scores)
+	}
+	r.average()
 	return r, nil
 }
 
-func checkDocuments(docs []Document, context int) error {
-	if context < 1 {
-		return fmt.Errorf("model with a context of %d tokens cannot predict text", context)
-	}
-	tokens, bytes := 0, 0
+func (r *Rolling) count(docs []Document) error {
 	for _, doc := range docs {
-		tokens += len(doc.Tokens)
-		bytes += doc.Bytes
+		r.Tokens += len(doc.Tokens)
+		r.Bytes += doc.Bytes
 	}
-	if tokens == 0 || bytes == 0 {
+	if r.Context < 1 {
+		return fmt.Errorf("a model with a context of %d tokens cannot predict text", r.Context)
+	}
+	if r.Tokens == 0 || r.Bytes <= 0 {
 		return errors.New("no text to predict")
 	}
 	return nil
 }
 
-// A window is one row of a document: row[from:] is predicted.
+// A window is one row of a document.
 type window struct {
+	request
 	document int
-	row      []int32
-	from     int
 }
 
-// cutWindows cuts documents for a context of length tokens.
+// cutWindows cuts documents for a context of length tokens. Only the first
+// window of a document is a copy.
 func cutWindows(docs []Document, length int, start int32) []window {
 	var windows []window
 	for d, doc := range docs {
@@ -122,77 +133,84 @@ func cutWindows(docs []Document, length int, start int32) []window {
 		if len(t) == 0 {
 			continue
 		}
-		first := append([]int32{start}, t[:min(length, len(t))]...)
-		windows = append(windows, window{d, first, 1})
+		add := func(row []int32, from int) {
+			windows = append(windows, window{request{row, from, fmt.Sprintf("document %d", d)}, d})
+		}
+		add(append([]int32{start}, t[:min(length, len(t))]...), 1)
 		for begin := length; begin < len(t); begin += length {
 			end := min(begin+length, len(t))
-			windows = append(windows, window{d, t[end-length-1 : end], length + 1 - (end - begin)})
+			add(t[end-length-1:end], length+1-(end-begin))
 		}
 	}
 	return windows
 }
 
-// scoreWindows returns the nats of each window and the hash of all rows.
-func scoreWindows(ctx context.Context, m Model, windows []window, o Options) ([]float64, string, error) {
+// score returns what each window scored and sets the hash of all of them.
+func (r *Rolling) score(ctx context.Context, m Model, windows []window, o Options) ([]results.Choice, error) {
 	stream := sha256.New()
-	nats := make([]float64, 0, len(windows))
+	scores := make([]results.Choice, 0, len(windows))
 	for start := 0; start < len(windows); start += o.Batch {
 		o.Progress(start, len(windows))
-		batch := windows[start:min(start+o.Batch, len(windows))]
-		rows, from := split(batch, stream)
-		name := func(i int) string { return fmt.Sprintf("document %d", batch[i].document) }
-		sums, _, err := score(ctx, m, rows, from, name)
-		if err != nil {
-			return nil, "", err
+		var requests []request
+		for _, w := range windows[start:min(start+o.Batch, len(windows))] {
+			requests = append(requests, w.request)
 		}
-		for _, sum := range sums {
-			nats = append(nats, -sum)
+		sums, greedy, err := score(ctx, m, requests, stream)
+		if err != nil {
+			return nil, err
+		}
+		for i, sum := range sums {
+			scores = append(scores, results.Choice{Sum: sum, Greedy: greedy[i], Tokens: len(requests[i].row) - requests[i].from})
 		}
 	}
 	o.Progress(len(windows), len(windows))
-	return nats, hex.EncodeToString(stream.Sum(nil)), nil
+	r.TokenHash = hex.EncodeToString(stream.Sum(nil))
+	return scores, nil
 }
 
-func split(batch []window, stream hash.Hash) (rows [][]int32, from []int) {
-	for _, w := range batch {
-		hashRow(stream, w.row, w.from)
-		rows, from = append(rows, w.row), append(from, w.from)
-	}
-	return rows, from
-}
-
-// add sums windows to documents and documents to the result, both in order.
-func (r *Rolling) add(docs []Document, windows []window, nats []float64) {
-	r.Documents = make([]DocumentScore, len(docs))
+// sumDocuments adds the windows of each document in order.
+func sumDocuments(docs []Document, windows []window, scores []results.Choice) []results.Item {
+	items := make([]results.Item, len(docs))
 	for i, doc := range docs {
-		r.Documents[i] = DocumentScore{Tokens: len(doc.Tokens), Bytes: doc.Bytes}
+		items[i] = results.Item{ID: fmt.Sprint(i), Choices: []results.Choice{{Length: doc.Bytes, Greedy: true}}}
 	}
 	for i, w := range windows {
-		r.Documents[w.document].Nats += nats[i]
+		c := &items[w.document].Choices[0]
+		c.Sum += scores[i].Sum
+		c.Tokens += scores[i].Tokens
+		c.Greedy = c.Greedy && scores[i].Greedy
 	}
-	var sums, tokens, bytes []float64
+	return items
+}
+
+// describeWindows gives each window an identity, DOCUMENT/NUMBER, and its bytes.
+func describeWindows(tok Tokenizer, windows []window, scores []results.Choice) []results.Item {
+	items := make([]results.Item, len(windows))
+	number := 0
+	for i, w := range windows {
+		if number++; i == 0 || windows[i-1].document != w.document {
+			number = 0
+		}
+		c := scores[i]
+		c.Length = len(tok.Decode(w.row[w.from:]))
+		items[i] = results.Item{ID: fmt.Sprintf("%d/%d", w.document, number), Choices: []results.Choice{c}}
+	}
+	return items
+}
+
+// average computes the values and errors from the items.
+func (r *Rolling) average() {
+	var nats, tokens, bytes []float64
 	total := 0.0
-	for _, doc := range r.Documents {
-		total += doc.Nats
-		r.Tokens += doc.Tokens
-		r.Bytes += doc.Bytes
-		sums, tokens, bytes = append(sums, doc.Nats), append(tokens, float64(doc.Tokens)), append(bytes, float64(doc.Bytes))
+	for _, item := range r.Items {
+		c := item.Choices[0]
+		total -= c.Sum
+		nats, tokens, bytes = append(nats, -c.Sum), append(tokens, float64(c.Tokens)), append(bytes, float64(c.Length))
 	}
 	r.NatsPerToken = total / float64(r.Tokens)
 	r.BitsPerByte = total / float64(r.Bytes) / math.Ln2
-	if len(docs) >= minDocuments {
-		r.Clusters = "documents"
-		r.NatsStdErr = ratioError(sums, tokens)
-		r.BitsStdErr = ratioError(sums, bytes) / math.Ln2
-		return
-	}
-	tokens = tokens[:0]
-	for _, w := range windows {
-		tokens = append(tokens, float64(len(w.row)-w.from))
-	}
-	r.Clusters = "windows"
 	r.NatsStdErr = ratioError(nats, tokens)
-	r.BitsStdErr = r.NatsStdErr * float64(r.Tokens) / float64(r.Bytes) / math.Ln2
+	r.BitsStdErr = ratioError(nats, bytes) / math.Ln2
 }
 
 // ratioError is the standard error of Σa/Σb over clusters, as Perplexity

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,10 +10,9 @@ import (
 
 // A span is a tokenised choice: what the model reads, and from where on it is scored.
 type span struct {
-	ids  []int32 // context and continuation as one encoding
-	from int     // index of the first scored token; ids[from:] may be empty
-	lost int     // bytes of the continuation before from: they are not scored
-	kept int     // bytes of the context at or after from: they are scored too
+	ids   []int32 // context and continuation as one encoding
+	from  int     // index of the first scored token; ids[from:] may be empty
+	shift string  // what a token across the border does to the score, or empty
 }
 
 // An encoder tokenises the choices of items, and remembers the last context,
@@ -41,8 +41,7 @@ func (e *encoder) encode(context, continuation string) span {
 	}
 	whole := e.tok.Encode(trimmed + continuation)
 	s := span{ids: whole, from: min(len(e.encodeContext(trimmed)), len(whole))}
-	scored := len(e.tok.Decode(whole[s.from:]))
-	s.lost, s.kept = max(0, len(continuation)-scored), max(0, scored-len(continuation))
+	s.shift = shift(len(continuation), len(e.tok.Decode(whole[s.from:])))
 	if e.bos && whole[0] != start {
 		s.ids = slices.Insert(whole, 0, start)
 		s.from++
@@ -57,16 +56,30 @@ func (e *encoder) encodeContext(text string) []int32 {
 	return e.ids
 }
 
+// shift describes a scored text of got bytes where the continuation has want.
+func shift(want, got int) string {
+	switch {
+	case got < want:
+		return fmt.Sprintf("the first %d bytes of the continuation are not scored", want-got)
+	case got > want:
+		return fmt.Sprintf("the last %d bytes of the context are scored too", got-want)
+	}
+	return ""
+}
+
 // scored is the number of tokens that are scored.
 func (s span) scored() int { return len(s.ids) - s.from }
 
 // cut drops tokens from the left until at most limit+1 remain, limit of which
-// the model reads. It returns how many went, and false when the scored tokens
-// alone are more than limit, so that nothing of the context would remain.
-func (s span) cut(limit int) (row []int32, from, dropped int, ok bool) {
-	if s.scored() > limit {
-		return nil, 0, 0, false
+// the model reads, and returns how many went. A span of which nothing would be
+// scored, or no token of the context would be read, gives a reason instead.
+func (s span) cut(limit int) (row []int32, from, dropped int, reason string) {
+	switch {
+	case s.scored() == 0:
+		return nil, 0, 0, "a merge of tokens swallowed the continuation"
+	case s.scored() > limit:
+		return nil, 0, 0, fmt.Sprintf("continuation of %d tokens is longer than the model's context of %d", s.scored(), limit)
 	}
 	dropped = max(0, len(s.ids)-(limit+1))
-	return s.ids[dropped:], s.from - dropped, dropped, true
+	return s.ids[dropped:], s.from - dropped, dropped, ""
 }

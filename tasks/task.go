@@ -37,12 +37,14 @@ type Task struct {
 	Split   string   // of the data set, such as "validation"
 	Files   []string // paths below a data folder, in the order they are looked for
 	Metrics []string // what is reported, the first is the main one: "acc", "acc_norm"
-	Hard    bool     // a built-in kind that small models are not expected to learn
+
+	Hard     bool    // a built-in kind that small models are not expected to learn
+	Shortcut float64 // share right by the best known shortcut, above chance; 0 where none is known
 
 	// Parse reads one line of a file. An empty ID is filled in by Load with the
 	// zero-based number of the row.
 	Parse func(line []byte) (Item, error)
-	// Generate makes n items, or the few more or less that complete groups demand.
+	// Generate makes n items, or the fewer that complete clusters or that exist.
 	Generate func(w *world.World, n int) ([]Item, error)
 }
 

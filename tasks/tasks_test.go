@@ -22,19 +22,24 @@ func fileTasks() []string {
 	})
 }
 
-func testSource() Source {
+func testSource(t *testing.T) Source {
+	t.Helper()
+	w, err := world.New(1, world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := map[string]string{}
 	for _, name := range fileTasks() {
 		files[name] = "testdata/" + name + ".jsonl"
 	}
-	return Source{Files: files, World: world.New(1, world.Options{}), Items: 40}
+	return Source{Files: files, World: w, Items: 40}
 }
 
 // TestGolden shows what a model sees of each benchmark and what is scored.
 func TestGolden(t *testing.T) {
 	for _, name := range fileTasks() {
 		t.Run(name, func(t *testing.T) {
-			items, _, err := Load(name, testSource())
+			items, _, err := Load(name, testSource(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +79,7 @@ func TestContract(t *testing.T) {
 			if (task.Parse == nil) == (task.Generate == nil) || (task.Parse == nil) != (len(task.Files) == 0) {
 				t.Error("a task is either parsed from files or generated")
 			}
-			items, from, err := Load(name, testSource())
+			items, from, err := Load(name, testSource(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +87,7 @@ func TestContract(t *testing.T) {
 				t.Errorf("provenance %+v of %d items", from, len(items))
 			}
 			checkItems(t, items)
-			if again, _, _ := Load(name, testSource()); !slices.EqualFunc(items, again, sameItem) {
+			if again, _, _ := Load(name, testSource(t)); !slices.EqualFunc(items, again, sameItem) {
 				t.Error("a second load gives other items")
 			}
 		})

@@ -1,28 +1,35 @@
 package tasks
 
-import (
-	"fmt"
+import "plumb/internal/world"
 
-	"plumb/internal/world"
-)
+// Every kind of item of the built-in world is the task world_KIND.
+func init() {
+	for _, kind := range append(world.Kinds(), world.HardKinds()...) {
+		All.Add("world_"+kind, worldTask(kind))
+	}
+}
 
-// addWorld adds the built-in kind of items called kind as the task world_KIND.
-func addWorld(kind, about string, hard bool) {
-	All.Add("world_"+kind, Task{
-		About:    about,
+func worldTask(kind string) Task {
+	about, err := world.Describe(kind)
+	if err != nil {
+		panic("tasks: " + err.Error())
+	}
+	return Task{
+		About:    about.About,
 		Version:  "1.0",
 		Split:    "held out",
 		Metrics:  []string{"acc"}, // the choices of an item are equally long
-		Hard:     hard,
+		Hard:     about.Hard,
+		Shortcut: about.Partial,
 		Generate: func(w *world.World, n int) ([]Item, error) { return worldItems(w, kind, n) },
-	})
+	}
 }
 
 // worldItems converts the items of one kind of the built-in world.
 func worldItems(w *world.World, kind string, n int) ([]Item, error) {
-	made := w.Items(kind, n)
-	if len(made) == 0 {
-		return nil, fmt.Errorf("the built-in world has no items of the kind %q", kind)
+	made, err := w.Items(kind, n)
+	if err != nil {
+		return nil, err
 	}
 	items := make([]Item, len(made))
 	for i, from := range made {
