@@ -100,6 +100,16 @@ func ReadHFArrays(path, modelType string, cfg arch.Config) (map[string]Array, er
 	return arrays, nil
 }
 
+// HFTensor names the tensor of a foreign file that our array called name is,
+// or is a part of.
+func HFTensor(modelType, name string) (string, error) {
+	f, err := families.Get(modelType)
+	if err != nil {
+		return "", err
+	}
+	return f.source(name).tensor, nil
+}
+
 // read takes an array of the wanted shape from its source.
 func (s source) read(f *safetensors.File, shape []int) ([]float32, error) {
 	name := s.tensor
