@@ -7,7 +7,7 @@ type Memory struct {
 	Optimizer   int `json:"optimizer"`   // AdamW's two moments
 	Activations int `json:"activations"` // of the layers, kept from forward to backward
 	Scratch     int `json:"scratch"`     // one layer's gradients on their way back
-	Logits      int `json:"logits"`      // which become their own gradients
+	Logits      int `json:"logits"`      // of some tokens at a time, which become their own gradients
 	Total       int `json:"total"`
 }
 
@@ -30,37 +30,39 @@ func (c Config) TrainMemory(rows, context int) Memory {
 		Optimizer:   params * momentBytes,
 		Activations: tokens * (c.Layers*c.keptPerLayer() + c.keptOnce()) * f32Bytes,
 		Scratch:     tokens * c.scratchPerToken() * f32Bytes,
-		Logits:      tokens * c.Vocab * f32Bytes,
+		Logits:      min(tokens, logitRows) * c.Vocab * f32Bytes,
 	}
 	m.Total = m.Weights + m.Gradients + m.Optimizer + m.Activations + m.Scratch + m.Logits
 	return m
 }
 
 // keptPerLayer returns the floats that a layer keeps of a token until its
-// backward pass.
+// backward pass. Norms and the activation are computed again, not kept.
 func (c Config) keptPerLayer() int {
-	streams := 4 * c.Width                             // layer input, its norm, the sum after attention, its norm
-	attention := (2*c.Heads + 2*c.KVHeads) * c.HeadDim // q, output; k, v
-	logSums := c.Heads
-	feedForward := 2 * c.Hidden // up and activation
-	if c.Gated() {
-		feedForward += c.Hidden // gate
-	}
-	return streams + attention + logSums + feedForward
+	streams := 2 * c.Width // before attention, before the feed-forward part
+	return streams + c.attentionPerToken() + c.Heads + c.hiddenPerToken()
 }
 
-// keptOnce returns the floats kept of a token outside the layers: the output
-// of the last one and its norm.
-func (c Config) keptOnce() int { return 2 * c.Width }
+// keptOnce returns the floats of a token that all layers share: the stream,
+// its norm and the activation; and the words of its id, position, target and loss.
+func (c Config) keptOnce() int { return 2*c.Width + c.Hidden + 5 }
 
-// scratchPerToken returns the floats that the backward pass of one layer needs
-// for a token, shared by all layers: gradients of the stream and of a branch,
-// and those of the larger of attention and feed-forward part.
+// scratchPerToken returns the floats that gradients on their way back need for
+// a token, shared by all layers.
 func (c Config) scratchPerToken() int {
-	attention := (2*c.Heads + 2*c.KVHeads) * c.HeadDim
-	feedForward := 2 * c.Hidden
-	if c.Gated() {
-		feedForward += c.Hidden
-	}
-	return 2*c.Width + max(attention, feedForward)
+	return 2*c.Width + c.attentionPerToken() + c.Hidden + c.hiddenPerToken()
 }
+
+// attentionPerToken counts queries, keys, values and what attention gives.
+func (c Config) attentionPerToken() int { return (2*c.Heads + 2*c.KVHeads) * c.HeadDim }
+
+// hiddenPerToken counts what enters the activation.
+func (c Config) hiddenPerToken() int {
+	if c.Gated() {
+		return 2 * c.Hidden
+	}
+	return c.Hidden
+}
+
+// logitRows is how many tokens go through the output matrix at a time.
+const logitRows = 256
