@@ -99,8 +99,9 @@ func (r Result) accuracy(name string, pick Pick) Metric {
 // When every item stands alone this is sqrt(p(1-p)/(n-1)) for x of 0 and 1, the
 // usual error of an accuracy. Where sets of items share their choices, a model
 // that ignores the context gets the same number right in each set and this
-// would be 0; then the error that takes the items as independent is returned,
-// so that no score between 0 and 1 claims to be exact.
+// would be 0, and with a single cluster it is not known; then the error that
+// takes the items as independent is returned, so that no score between 0 and 1
+// claims to be exact.
 func stdErr(x []float64, clusters []string) (float64, int) {
 	groups := groupByName(x, clusters)
 	if se := clusteredError(groups, len(x)); se > 0 || len(groups) == len(x) {
