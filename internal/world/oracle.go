@@ -9,18 +9,14 @@ const (
 	holds
 )
 
-func verdictOf(truth bool) verdict {
-	if truth {
-		return holds
-	}
-	return untrue
-}
-
 // Judge reads a document, or the context and continuation of a choice, and says
 // whether all that it states holds: in this world, or in the story that it
 // tells. About is the topic it was read as, "" if it is about none.
 func (w *World) Judge(text string) (truth bool, about string) {
 	read := sentences(text)
+	if len(read) == 0 {
+		return false, ""
+	}
 	for _, name := range topics.Names() {
 		t, err := topics.Get(name)
 		if err != nil {

@@ -16,11 +16,16 @@ type page struct {
 	tokens int
 }
 
-// say adds the parts as they are, after a space if the page has text already.
+// say adds a sentence in parts, after a space if the page has text already.
 func (p *page) say(parts ...string) {
 	if len(p.text) > 0 {
 		p.text = append(p.text, ' ')
 	}
+	p.add(parts...)
+}
+
+// add adds parts as they are. Each begins where a word does, or with a mark.
+func (p *page) add(parts ...string) {
 	for _, part := range parts {
 		p.text = append(p.text, part...)
 		p.tokens += countTokens(part)

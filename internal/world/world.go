@@ -82,6 +82,7 @@ type World struct {
 	people  people
 	weights scales
 	scripts scripts
+	reasons reasons
 }
 
 // New draws the world of a seed. The seed fixes the map, the facts, the weights
@@ -104,6 +105,7 @@ func New(seed uint64, o Options) (*World, error) {
 		people:  drawPeople(newSource(seed, "recall"), o.People),
 		weights: drawScales(newSource(seed, "weights")),
 		scripts: drawScripts(newSource(seed, "scripts")),
+		reasons: drawReasons(newSource(seed, "reasons")),
 	}, nil
 }
 
