@@ -78,7 +78,8 @@ func (r Rolling) Stored(task, version string) results.Items {
 //	stdErr² = G/(G-1) · Σ_clusters (a - R·b)² / (Σb)²
 //
 // with documents as clusters, or windows where there are fewer than 20
-// documents. It is NaN where there is but one cluster.
+// documents. It is NaN where there is but one cluster. Options.BOS does not
+// matter: every document begins after exactly one start token.
 func Perplexity(ctx context.Context, m Model, tok Tokenizer, docs []Document, o Options) (Rolling, error) {
 	o.BOS = BOSAlways // a document has nothing else to begin with
 	o, err := o.check()

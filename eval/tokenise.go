@@ -42,7 +42,7 @@ func (e *encoder) encode(context, continuation string) span {
 	whole := e.tok.Encode(trimmed + continuation)
 	s := span{ids: whole, from: min(len(e.encodeContext(trimmed)), len(whole))}
 	s.shift = shift(len(continuation), len(e.tok.Decode(whole[s.from:])))
-	if e.bos && whole[0] != start {
+	if e.bos && (len(whole) == 0 || whole[0] != start) {
 		s.ids = slices.Insert(whole, 0, start)
 		s.from++
 	}

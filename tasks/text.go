@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // IsSpace reports whether Python's str.strip would remove r. It is Unicode's
@@ -23,14 +24,11 @@ func strip(s string) string { return strings.TrimFunc(s, IsSpace) }
 // all others in lower case. The few characters that change their number in the
 // other case, such as ß, keep Go's one-to-one mapping.
 func capitalize(s string) string {
-	for _, first := range s {
-		size := len(string(first))
-		if first == unicode.ReplacementChar && !strings.HasPrefix(s, string(first)) {
-			size = 1 // a byte that is not UTF-8
-		}
-		return string(unicode.ToTitle(first)) + strings.ToLower(s[size:])
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return ""
 	}
-	return ""
+	return string(unicode.ToTitle(first)) + strings.ToLower(s[size:])
 }
 
 // decode reads one JSON object strictly enough to score it: trailing text is an
