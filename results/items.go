@@ -203,9 +203,9 @@ func (item Item) Correct(normed bool) bool {
 }
 
 // Scores returns one number an item whose mean is the metric (its part behind
-// the slash): 1 or 0 for acc and acc_norm, and for bits_per_byte the item's
-// bits over the mean number of bytes of an item (nats_per_token likewise). ok is false
-// when the items do not determine the metric.
+// the slash): 1 or 0 for acc and acc_norm; for bits_per_byte and nats_per_token
+// of single-choice items see perUnit. ok is false when the items do not
+// determine the metric.
 func (x Items) Scores(metric string) (scores []float64, ok bool) {
 	switch metric {
 	case "acc", "acc_norm":
@@ -223,21 +223,26 @@ func (x Items) Scores(metric string) (scores []float64, ok bool) {
 	return scores, len(scores) > 0
 }
 
-// perUnit returns -Sum × scale over the mean count of an item, item by item.
+// perUnit returns scores whose mean is the ratio R = -scale·ΣSum/Σcount, with
+// the residuals of a ratio: R + (-scale·Sum - R·count)/mean(count), so that long
+// and short documents do not look like spread.
 func (x Items) perUnit(scale float64, count func(Choice) int) (scores []float64, ok bool) {
-	total := 0
+	total, nats := 0, 0.0
 	for _, item := range x.Items {
 		if len(item.Choices) != 1 {
 			return nil, false
 		}
 		total += count(item.Choices[0])
+		nats -= item.Choices[0].Sum
 	}
 	if total == 0 {
 		return nil, false
 	}
+	ratio := scale * nats / float64(total)
 	mean := float64(total) / float64(len(x.Items))
 	for _, item := range x.Items {
-		scores = append(scores, -item.Choices[0].Sum*scale/mean)
+		c := item.Choices[0]
+		scores = append(scores, ratio+(-scale*c.Sum-ratio*float64(count(c)))/mean)
 	}
 	return scores, true
 }

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -55,9 +56,11 @@ func PairedItems(a, b []Items, metric string) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := compareScores(scoresA, scoresB, clusters(a[0].Items))
-	return c, nil
+	return compareScores(scoresA, scoresB, clusters(a[0].Items), len(a) == len(b)), nil
 }
+
+// errUndetermined means that a metric is not a mean over items.
+var errUndetermined = errors.New("the items do not determine the metric")
 
 // scoresBySeed is [seed][item].
 func scoresBySeed(arm []Items, metric string) ([][]float64, error) {
@@ -65,7 +68,7 @@ func scoresBySeed(arm []Items, metric string) ([][]float64, error) {
 	for j, x := range arm {
 		s, ok := x.Scores(metric)
 		if !ok {
-			return nil, fmt.Errorf("the items of %s do not determine %s", x.Task, metric)
+			return nil, fmt.Errorf("%w: %s of task %s", errUndetermined, metric, x.Task)
 		}
 		scores[j] = s
 	}
@@ -109,8 +112,9 @@ func clusters(items []Item) (of []int) {
 }
 
 // compareScores does the arithmetic of PairedItems on scores [seed][item];
-// cluster gives each item's cluster, numbered from 0.
-func compareScores(a, b [][]float64, cluster []int) Comparison {
+// cluster gives each item's cluster, numbered from 0, and sameSeeds says that
+// a[j] and b[j] have the same seed.
+func compareScores(a, b [][]float64, cluster []int, sameSeeds bool) Comparison {
 	n := len(cluster)
 	diffs := make([]float64, n)
 	for i := range diffs {
@@ -122,7 +126,7 @@ func compareScores(a, b [][]float64, cluster []int) Comparison {
 	if groups < 2 {
 		return untestable(c, "fewer than two clusters of items: no test")
 	}
-	seedVar, seedDF := seedVariance(seedMeans(a), seedMeans(b))
+	seedVar, seedDF := seedVariance(seedMeans(a), seedMeans(b), sameSeeds)
 	c.Method = "paired t over items, clustered, averaged over seeds"
 	return c.withVariances(itemVar, float64(groups-1), seedVar, seedDF)
 }
@@ -166,8 +170,23 @@ func seedMeans(scores [][]float64) []float64 {
 	return means
 }
 
-// clusteredVariance is that of the mean of values, robust to clusters.
+// clusteredVariance is that of the mean of values, robust to clusters. Where
+// the items of a cluster always balance out (a model that ignores the contexts
+// of a quartet gets the same number right in each) that would be 0; then the
+// items count as independent, so that nothing claims to be exact.
 func clusteredVariance(values []float64, cluster []int) (v float64, groups int) {
+	v, groups = variancePerCluster(values, cluster)
+	if groups < 2 || groups == len(values) {
+		return v, groups
+	}
+	alone := variance(values) / float64(len(values))
+	if v <= 1e-12*alone {
+		return alone, len(values)
+	}
+	return v, groups
+}
+
+func variancePerCluster(values []float64, cluster []int) (v float64, groups int) {
 	m := mean(values)
 	var sums []float64
 	for i, x := range values {
@@ -185,13 +204,13 @@ func clusteredVariance(values []float64, cluster []int) (v float64, groups int) 
 }
 
 // seedVariance is the variance of the difference between two arms' means over
-// seeds: paired by seed when both have as many, else Welch's. With one seed
-// it is not known and 0 is returned.
-func seedVariance(a, b []float64) (v, df float64) {
+// seeds: paired by seed where the seeds are the same, else Welch's. With one
+// seed it is not known and 0 is returned.
+func seedVariance(a, b []float64, sameSeeds bool) (v, df float64) {
 	if len(a) < 2 || len(b) < 2 {
 		return 0, 1
 	}
-	if len(a) == len(b) {
+	if sameSeeds && len(a) == len(b) {
 		diffs := make([]float64, len(a))
 		for j := range a {
 			diffs[j] = a[j] - b[j]
@@ -217,12 +236,10 @@ func PairedSeeds(a, b []float64, sameSeeds bool) Comparison {
 	if c.Seeds < 2 {
 		return untestable(c, "one seed and no items: no test")
 	}
+	c.Method = "Welch's t over seeds"
 	if sameSeeds && len(a) == len(b) {
 		c.Method = "paired t over seeds"
-		v, df := seedVariance(a, b)
-		return c.withVariances(v, df, 0, 1)
 	}
-	c.Method = "Welch's t over seeds"
-	va, vb := variance(a)/float64(len(a)), variance(b)/float64(len(b))
-	return c.withVariances(va, float64(len(a)-1), vb, float64(len(b)-1))
+	v, df := seedVariance(a, b, sameSeeds)
+	return c.withVariances(v, df, 0, 1)
 }

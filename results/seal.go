@@ -45,7 +45,7 @@ const (
 func seal(v any) []byte {
 	body := encodeJSON(v)
 	sum := checksum(body)
-	line := body[:len(body)-1 : len(body)-1]
+	line := body[: len(body)-1 : len(body)-1]
 	if len(line) > 1 {
 		line = append(line, ',')
 	}
