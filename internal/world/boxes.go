@@ -18,7 +18,7 @@ func init() {
 	topics.Add("boxes", topic{write: writeBoxes, judge: judgeBoxes, phrases: boxPhrases})
 	kinds.Add("boxes", Kind{
 		About:    "in which room a thing is, when told its box and the box's room",
-		Needs:    "2 look-ups of what was stated once, a few sentences before",
+		Needs:    "two look-ups of what was stated once, the second starting where the first ended",
 		Topic:    "boxes",
 		Chance:   0.25,
 		Hard:     true,

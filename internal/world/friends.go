@@ -22,10 +22,11 @@ const maxFriends = 2
 
 func init() {
 	topics.Add("friends", topic{write: writeFriends, judge: judgeFriends, phrases: friendPhrases})
-	for k := 1; k <= maxFriends; k++ {
+	for i, who := range []string{"someone's friend is", "the friend of someone's friend is"} {
+		k := i + 1
 		kinds.Add(fmt.Sprintf("friends%d", k), Kind{
-			About:    fmt.Sprintf("who someone's friend is, %d of them along a ring told in the story", k),
-			Needs:    fmt.Sprintf("%d look-ups of what was stated once, a few sentences before", k),
+			About:    "who " + who + ", in a ring of friends told once",
+			Needs:    []string{"a look-up", "two look-ups, the second starting where the first ended,"}[i] + " of what was stated once, a few sentences before",
 			Topic:    "friends",
 			Chance:   0.25,
 			Hard:     true,

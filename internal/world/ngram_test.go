@@ -166,7 +166,7 @@ func TestNgramsStayAtChance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		items := someItems(t, w, kind, 400)
+		items := someItems(t, w, kind, 1000)
 		for _, m := range models[w] {
 			for order := 1; order <= maxOrder; order++ {
 				sum := func(c Choice) float64 { return m.logProb(c, order) }

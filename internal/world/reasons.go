@@ -29,7 +29,7 @@ func init() {
 	topics.Add("reasons", topic{write: writeReasons, judge: judgeReasons, phrases: reasonPhrases})
 	kinds.Add("reasons", Kind{
 		About:    "which of two people a reason is about",
-		Needs:    "8 stored deeds, and binding who did one to whom",
+		Needs:    "stored adjectives of 8 deeds, and binding who did one to whom",
 		Topic:    "reasons",
 		Chance:   0.5,
 		Hard:     true,

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -91,4 +92,72 @@ func TestWalkChoicesAreNotWhereItStarts(t *testing.T) {
 	if share := float64(named) / float64(items); share > 0.01 {
 		t.Errorf("%d of %d items offer the room that they start from", named, items)
 	}
+}
+
+// TestPartsOfAWalkTellLittle scores held-out walks by how often the text, were it
+// endless, reaches each choice from the same start by what is the same part of
+// the path. Nothing but the whole path tells the end.
+func TestPartsOfAWalkTellLittle(t *testing.T) {
+	tests := []struct {
+		name string
+		part func(steps []int) []int
+	}{
+		{"nothing", func([]int) []int { return nil }},
+		{"number of steps", func(steps []int) []int { return make([]int, len(steps)) }},
+		{"first step", func(steps []int) []int { return []int{len(steps), steps[0]} }},
+		{"last step", func(steps []int) []int { return []int{len(steps), steps[len(steps)-1]} }},
+		{"steps in any order", func(steps []int) []int { return slices.Sorted(slices.Values(steps)) }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for k := 2; k <= maxSteps; k++ {
+				sum, worlds := 0.0, 8
+				for seed := range worlds {
+					w := newWorld(t, uint64(seed), Options{})
+					sum += partialWalks(&w.walks, k, test.part)
+				}
+				if share := sum / float64(worlds); share < 0.18 || share > 0.32 {
+					t.Errorf("%d steps: %.3f right", k, share)
+				}
+			}
+		})
+	}
+}
+
+// partialWalks returns the share of held-out walks of k steps whose end the text
+// reaches most often among the choices.
+func partialWalks(m *walkMap, k int, part func([]int) []int) float64 {
+	reached := map[string]float64{}
+	key := func(steps, walk, end int) string {
+		return fmt.Sprint(walk%len(m.rooms), part(digits(walk/len(m.rooms), steps)), end)
+	}
+	often := []float64{2: 3, 3: 2, 4: 1} // of the text's walks, by steps
+	for steps := 2; steps <= maxSteps; steps++ {
+		for walk, held := range m.held[steps] {
+			if !held {
+				end := m.end(walk/len(m.rooms), steps, walk%len(m.rooms))
+				reached[key(steps, walk, end)] += often[steps] / float64(len(m.held[steps]))
+			}
+		}
+	}
+	sum := 0.0
+	for _, four := range m.quartets[k] {
+		for i, walk := range four {
+			var scores []float64
+			for _, other := range four {
+				scores = append(scores, reached[key(k, walk, m.end(other/len(m.rooms), k, other%len(m.rooms)))])
+			}
+			sum += credit(scores, i)
+		}
+	}
+	return sum / float64(clusterSize*len(m.quartets[k]))
+}
+
+// digits returns the directions of a path.
+func digits(path, k int) []int {
+	steps := make([]int, k)
+	for i := range steps {
+		steps[i], path = path%4, path/4
+	}
+	return steps
 }

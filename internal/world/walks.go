@@ -36,13 +36,14 @@ var stepsOften = []int{1, 1, 1, 1, 2, 2, 2, 3, 3, 4}
 
 func init() {
 	topics.Add("walks", topic{write: writeWalks, judge: judgeWalks, phrases: walkPhrases})
-	for k := 1; k <= maxSteps; k++ {
-		needs := fmt.Sprintf("composition: %d look-ups in one map, each starting where the last one ended", k)
+	for i, far := range []string{"one step", "two steps", "three steps", "four steps"} {
+		k := i + 1
+		needs := "composition: a look-up in one stored map for each step, starting where the last one ended"
 		if k == 1 {
-			needs = "a stored map of single steps, told in other words than the text's"
+			needs = "a stored map of single steps, asked for in the other of two wordings"
 		}
 		kinds.Add(fmt.Sprintf("walk%d", k), Kind{
-			About:    fmt.Sprintf("which room a walk of %d steps reaches", k),
+			About:    "which room a walk of " + far + " reaches",
 			Needs:    needs,
 			Topic:    "walks",
 			Chance:   0.25,

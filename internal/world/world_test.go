@@ -136,8 +136,9 @@ func TestTextSeedsTellOfOneWorld(t *testing.T) {
 		t.Error("one seed gives two texts")
 	}
 	stored := newWorld(t, 11, Options{Mixture: "1:1:0:0"})
+	other := newWorld(t, 12, Options{})
 	for _, document := range first(stored.Documents(2), 300) {
-		if truth, _ := newWorld(t, 12, Options{}).Judge(document); truth {
+		if truth, _ := other.Judge(document); truth {
 			t.Fatalf("true in another world as well: %s", document)
 		}
 	}
