@@ -35,7 +35,8 @@ func testSource(t *testing.T) Source {
 	return Source{Files: files, World: w, Items: 40}
 }
 
-// TestGolden shows what a model sees of each benchmark and what is scored.
+// TestGolden shows what a model sees of each benchmark and what is scored. The
+// built-in kinds have theirs in internal/world/testdata.
 func TestGolden(t *testing.T) {
 	for _, name := range fileTasks() {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,7 @@ func worldTask(kind string) Task {
 		About:    about.About,
 		Version:  "1.0",
 		Split:    "held out",
-		Metrics:  []string{"acc"}, // the choices of an item are equally long
+		Metrics:  []string{"acc"}, // nothing to normalise: the choices of an item have equally many words
 		Hard:     about.Hard,
 		Shortcut: about.Partial,
 		Generate: func(w *world.World, n int) ([]Item, error) { return worldItems(w, kind, n) },
