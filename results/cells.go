@@ -109,23 +109,20 @@ func (g *group) cell() Cell {
 	return c
 }
 
-// lost counts the seeds without a value, and names what became of them: the
-// worst when several things did.
-func (g *group) lost() (word string, seeds int) {
-	have := map[uint64]bool{}
-	for _, r := range g.ok {
-		have[r.Seed] = true
-	}
+// lost counts the trials without a value, and names what became of them:
+// diverged when several things did.
+func (g *group) lost() (word string, trials int) {
+	seen := map[string]bool{}
 	for _, r := range g.bad {
 		if word == "" || r.Status == StatusDiverged {
 			word = string(r.Status)
 		}
-		if !have[r.Seed] {
-			have[r.Seed] = true
-			seeds++
+		if id := fmt.Sprint(r.Trial, " ", r.Seed); !seen[id] {
+			seen[id] = true
+			trials++
 		}
 	}
-	return word, seeds
+	return word, trials
 }
 
 // chanceLevels finds what guessing gives for each metric: from the items of its

@@ -96,21 +96,42 @@ func (l *layout) annotate(t *Table, groups []*group, notes *footnotes, f *finder
 	}
 }
 
-// troubles names the seeds without a value and why they have none.
+// troubles names the seeds without a value and why they have none, those of
+// one reason together.
 func (g *group) troubles() (texts []string) {
+	type reason struct {
+		status Status
+		note   string
+	}
+	var reasons []reason
+	seeds := map[reason][]uint64{}
 	for _, r := range g.bad {
-		text := fmt.Sprintf("seed %d %s", r.Seed, r.Status)
-		if r.Note != "" {
-			text += ": " + r.Note
+		why := reason{r.Status, r.Note}
+		if seeds[why] == nil {
+			reasons = append(reasons, why)
+		}
+		if !slices.Contains(seeds[why], r.Seed) {
+			seeds[why] = append(seeds[why], r.Seed)
+		}
+	}
+	for _, why := range reasons {
+		text := fmt.Sprintf("%s %s %s", plural(len(seeds[why]), "seed", "seeds"), seedList(seeds[why]), why.status)
+		if why.note != "" {
+			text += ": " + why.note
 		}
 		if len(g.ok) > 0 {
 			text += " (in no mean; the cell is not compared)"
 		}
-		if !slices.Contains(texts, text) {
-			texts = append(texts, text)
-		}
+		texts = append(texts, text)
 	}
 	return texts
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // hidden names the keys that vary within a cell: it averages over them.

@@ -43,7 +43,7 @@ type Cell struct {
 	Seeds    []uint64   // whose values are in the mean
 	Values   []float64  // one for each of Seeds
 	N        int        // items, tokens or runs behind a seed's value; the smallest over seeds
-	Lost     int        // seeds that have no value because they diverged or failed
+	Lost     int        // trials that have no value because they diverged or failed
 	Best     bool       // the best of those it is compared with
 	Tied     bool       // not significantly worse than the best
 	Versus   Comparison // with the best cell; Method is empty where there was none

@@ -21,7 +21,10 @@ func sample() (records []Record, source ItemSource) {
 				trial := fmt.Sprintf("%d-%s-%d", layers, sharing, seed)
 				keys := map[string]string{"layers": strconv.Itoa(layers), "sharing": sharing, "width": strconv.Itoa(256 / layers)}
 				base := Record{Experiment: "sample", Trial: trial, Seed: seed, Keys: keys, Status: StatusOK}
-				skill := 0.05 * float64(layers)
+				skill := 0.12 * float64(layers)
+				if sharing != "none" {
+					skill *= 0.4
+				}
 				if layers == 16 && sharing == "immediate x2" {
 					continue // missing
 				}
