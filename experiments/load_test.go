@@ -1,0 +1,101 @@
+package experiments
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"plumb/internal/golden"
+)
+
+// Every mistake of a spec is reported at once, each with its place.
+func TestTenMistakes(t *testing.T) {
+	_, err := Load("testdata/ten-mistakes.toml")
+	var problems Problems
+	if !errors.As(err, &problems) {
+		t.Fatalf("got %v, want Problems", err)
+	}
+	if len(problems) != 10 {
+		t.Errorf("%d problems, want 10", len(problems))
+	}
+	golden.Check(t, "testdata/ten-mistakes.golden", []byte(err.Error()+"\n"))
+}
+
+const small = `
+name = "small"
+question = "Is this a spec?"
+seeds = [1, 2]
+tasks = ["world_recall"]
+[model]
+context = 64
+head_dim = 8
+[budget]
+total = 60_000
+[sweep]
+layers = [2, 4]
+sharing = ["none", "immediate x2"]
+[train]
+tokens = 20_000
+batch_tokens = 512
+[[view]]
+metric = "world_recall/acc"
+rows = "layers"
+cols = "sharing"
+`
+
+func TestProblems(t *testing.T) {
+	tests := []struct{ name, from, to, want string }{
+		{"syntax", `seeds = [1, 2]`, `seeds = [1, 2`, `small.toml:5:1`},
+		{"duplicate key", `seeds = [1, 2]`, "seeds = [1]\nseeds = [2]", `small.toml:5`},
+		{"wrong type", `tokens = 20_000`, `tokens = "many"`, `small.toml:15:1: train.tokens: want an integer, got the string "many"`},
+		{"fraction", `tokens = 20_000`, `tokens = 0.5`, `train.tokens: want an integer, got the number 0.5`},
+		{"element", `layers = [2, 4]`, `layers = [2, "4"]`, `small.toml:12:14: sweep.layers.1: want an integer, got the string "4"`},
+		{"impossible", `layers = [2, 4]`, `layers = [2, 5]`, `small.toml:12:14: sweep.layers.1: 5 layers are no multiple`},
+		{"case matters", `tokens = 20_000`, `Tokens = 20_000`, `train.Tokens: unknown key; did you mean "tokens"?`},
+		{"second view", "[[view]]", "[[view]]\nmetric=\"valid/bits_per_byte\"\nrows=\"layers\"\n[[view]]\nrow=1", `small.toml:21:1: view.1.row: unknown key; did you mean "rows"?`},
+		{"fixed and swept", `context = 64`, "context = 64\nlayers = 3", `sweep.layers: model.layers is fixed as well as swept`},
+		{"no such axis", `layers = [2, 4]`, `layres = [2, 4]`, `sweep.layres: no setting has this name; did you mean "layers"?`},
+		{"budget out of reach", `total = 60_000`, `total = 70`, `small.toml:10:1: budget.total: `},
+		{"two budgets", `total = 60_000`, "total = 60_000\nbody = 50_000", `small.toml:9:2: budget: body and total are given`},
+		{"recipe", `[[view]]`, "[[recipe]]\nname = \"x\"\n[[view]]", `recipe: recipes (compression after training) are not supported`},
+		{"claim", `[[view]]`, "[[claim]]\nname = \"x\"\n[[view]]", `claim: claims`},
+		{"mixture without topic", `[model]`, "[data]\nworld.mixture = \"walks\"\n[model]", `tasks: world_recall asks about`},
+		{"value twice", `layers = [2, 4]`, `layers = [2, 2]`, `sweep.layers.1: the value stands twice`},
+		{"zip lengths", `layers = [2, 4]`, "[[sweep.zip]]\nlayers = [2, 4]\nlimit = [1]\n[sweep.x]", `sweep.zip.0.limit: 1 values beside 2 of layers`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			text := strings.Replace(small, test.from, test.to, 1)
+			_, err := Parse("small.toml", []byte(text))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestSet(t *testing.T) {
+	spec, err := Parse("small.toml", []byte(small), "train.tokens=1e5", "sweep.layers=[4]", "view.0.title=bare words")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := spec.Trials()
+	if len(all) != 4 || all[0].Settings.Train.Tokens != 100_000 || spec.Views[0].Title != "bare words" {
+		t.Errorf("%d trials, %d tokens, title %q", len(all), all[0].Settings.Train.Tokens, spec.Views[0].Title)
+	}
+	_, err = Parse("small.toml", []byte(small), "train.tokns=1e5", "seeds=x", "nothing")
+	want := `--set nothing: want key=value`
+	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `--set train.tokns=1e5: train.tokns: unknown key; did you mean "tokens"?`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(small)
+	mistakes, _ := os.ReadFile("testdata/ten-mistakes.toml")
+	f.Add(string(mistakes))
+	f.Add("[sweep]\nzip = 1\n[[trial]]\nname = 2")
+	f.Add("view = 1\nsweep = []\ntrial = {}\ntrain.tune = 3")
+	f.Fuzz(func(t *testing.T, text string) { Parse("fuzz.toml", []byte(text)) })
+}

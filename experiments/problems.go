@@ -1,0 +1,105 @@
+package experiments
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Problem is one mistake in a spec and where it stands.
+type Problem struct {
+	Source  string // the file, or the --set argument
+	Line    int    // 1-based; 0 where Source is not a file
+	Col     int    // 1-based, in bytes
+	Path    string // key with the indices of lists, such as view.1.rows
+	Message string
+}
+
+// String is source:line:col: path: message.
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.Source)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Col)
+	}
+	if p.Path != "" {
+		b.WriteString(": " + p.Path)
+	}
+	return b.String() + ": " + p.Message
+}
+
+// Problems are all mistakes of one spec, in the order of its lines. They are
+// the error that Load returns.
+type Problems []Problem
+
+// Error lists the problems, one to a line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// report collects problems while a document is checked.
+type report struct {
+	doc   *document
+	found Problems
+	bad   map[string]bool // paths that have a problem already
+}
+
+func newReport(doc *document) *report {
+	return &report{doc: doc, bad: map[string]bool{}}
+}
+
+// at adds a problem about the value at path. A second problem of the same
+// value is dropped: it mostly follows from the first.
+func (r *report) at(path, format string, args ...any) {
+	where := r.doc.position(path)
+	shown := path
+	if where.as != "" {
+		shown = where.as
+	}
+	p := Problem{where.source, where.line, where.col, shown, fmt.Sprintf(format, args...)}
+	r.bad[path] = true
+	for _, known := range r.found {
+		if known.Source == p.Source && known.Line == p.Line && known.Col == p.Col && known.Path == p.Path {
+			return
+		}
+	}
+	r.found = append(r.found, p)
+}
+
+// ok says that nothing at path, above it or below it has a problem so far.
+func (r *report) ok(path string) bool {
+	for bad := range r.bad {
+		if bad == path || strings.HasPrefix(bad, path+".") || strings.HasPrefix(path, bad+".") {
+			return false
+		}
+	}
+	return true
+}
+
+// merge adds the problems that another report found.
+func (r *report) merge(other *report) {
+	for path := range other.bad {
+		r.bad[path] = true
+	}
+	for _, p := range other.found {
+		if !slices.Contains(r.found, p) {
+			r.found = append(r.found, p)
+		}
+	}
+}
+
+// err returns the problems in the order of their lines, or nil.
+func (r *report) err() error {
+	if len(r.found) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.found, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+	return r.found
+}
