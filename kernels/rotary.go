@@ -1,0 +1,83 @@
+package kernels
+
+import "fmt"
+
+// A RotaryTable holds the cosines and sines by which rotary position embedding
+// (Su et al. 2021) turns channel pairs. Pair i of a position turns by
+// position · theta^(-2i/rot) radians. The numbers come from the package's own
+// sine, cosine and power, so they are the same on every processor.
+type RotaryTable struct {
+	half, context     int
+	cos, sin, minused []float32 // [context, half]; minused is -sin
+}
+
+// NewRotaryTable makes the table for positions 0 to context-1, where rot
+// channels of each head turn (rot is even; channels i and i+rot/2 are a pair).
+// It panics when context or rot is negative or rot is odd.
+func NewRotaryTable(context, rot int, theta float64) *RotaryTable {
+	if context < 0 || rot < 0 || rot%2 != 0 {
+		panic(fmt.Sprintf("kernels.NewRotaryTable: context %d, rot %d: need context >= 0 and rot even and >= 0", context, rot))
+	}
+	half := rot / 2
+	table := make([]float32, 3*context*half)
+	t := &RotaryTable{half: half, context: context}
+	t.cos, t.sin, t.minused = table[:context*half], table[context*half:2*context*half], table[2*context*half:]
+	for i := range half {
+		frequency := Pow(theta, -2*float64(i)/float64(rot))
+		for p := range context {
+			angle := float64(p) * frequency
+			sine := float32(Sin(angle))
+			t.cos[p*half+i], t.sin[p*half+i], t.minused[p*half+i] = float32(Cos(angle)), sine, -sine
+		}
+	}
+	return t
+}
+
+// Rotary turns the channel pairs of every head of x [t, heads·dim] in place, as
+// the Llama models of Hugging Face do: with pairs (a, b) = (i, i+rot/2) of the
+// first rot channels of a head and the angle of positions[row],
+//
+//	a, b = a·cos - b·sin, b·cos + a·sin
+//
+// t is len(positions). The other channels are left as they are. Rotary panics
+// if lengths do not fit or a position is not in the table.
+func Rotary(x []float32, positions []int32, heads, dim int, tab *RotaryTable) {
+	rotary(x, positions, heads, dim, tab, tab.sin, "Rotary")
+}
+
+// RotaryBack turns the pairs of dx back by the same angles, which is the
+// gradient of Rotary, in place. It panics as Rotary does.
+func RotaryBack(dx []float32, positions []int32, heads, dim int, tab *RotaryTable) {
+	rotary(dx, positions, heads, dim, tab, tab.minused, "RotaryBack")
+}
+
+func rotary(x []float32, positions []int32, heads, dim int, tab *RotaryTable, sin []float32, kernel string) {
+	mustFit(heads >= 0 && dim >= 2*tab.half && len(x) == len(positions)*heads*dim, kernel)
+	for _, p := range positions {
+		mustBelow(p, 0, tab.context, kernel)
+	}
+	if tab.half == 0 || heads == 0 {
+		return
+	}
+	turn, width, half := rotations.get(), heads*dim, tab.half
+	inChunks(len(positions), rowsPerTask(width), func(from, to int) {
+		for r := from; r < to; r++ {
+			at := int(positions[r]) * half
+			turn(x[r*width:(r+1)*width], tab.cos[at:at+half], sin[at:at+half], dim)
+		}
+	})
+}
+
+var rotations = implement(rotateGeneric)
+
+// rotateGeneric turns the pairs of all heads of one row; cos and sin are [rot/2].
+func rotateGeneric(x, cos, sin []float32, dim int) {
+	for ; len(x) > 0; x = x[dim:] {
+		first, second := x[:len(cos)], x[len(cos):2*len(cos)]
+		for i, c := range cos {
+			a, b := first[i], second[i]
+			first[i] = fma32(-b, sin[i], float32(a*c))
+			second[i] = fma32(a, sin[i], float32(b*c))
+		}
+	}
+}
