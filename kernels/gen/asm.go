@@ -75,15 +75,29 @@ type Mem struct {
 func At(base Reg, disp int) Mem { return Mem{Base: base, Disp: disp} }
 
 // A Param is a parameter of an assembly function. Types of 8 bytes (pointers,
-// int, float64) and of 4 (float32, int32, uint32) are known.
+// int, float64), of 4 (float32, int32, uint32) and slices are known; the words
+// of slice x are x_base and x_len. A last parameter called ret is the result.
 type Param struct{ Name, Type string }
 
+func (p Param) slice() bool { return strings.HasPrefix(p.Type, "[]") }
+
 func (p Param) size() int {
-	switch p.Type {
-	case "float32", "int32", "uint32":
+	switch {
+	case p.Type == "float32" || p.Type == "int32" || p.Type == "uint32":
 		return 4
+	case p.slice():
+		return 24
 	}
 	return 8
+}
+
+// place returns the offset of p when everything before it ends at offset.
+func (p Param) place(offset int) int {
+	align := min(p.size(), 8)
+	if p.Name == "ret" {
+		align = 8
+	}
+	return (offset + align - 1) / align * align
 }
 
 // A Func is one emitted function, kept to declare it in Go.
@@ -132,23 +146,30 @@ func (a *Asm) FuncIn(table, name string, params ...Param) {
 	a.params = map[string]int{}
 	offset := 0
 	for _, p := range params {
-		size := p.size()
-		offset = (offset + size - 1) / size * size
+		offset = p.place(offset)
 		a.params[p.Name] = offset
-		offset += size
+		if p.slice() {
+			a.params[p.Name+"_base"], a.params[p.Name+"_len"] = offset, offset+8
+		}
+		offset += p.size()
 	}
 	offset = (offset + 7) / 8 * 8
 	a.funcs = append(a.funcs, Func{name, table, params, a.T})
-	fmt.Fprintf(&a.text, "\n// func %s%s(%s)\nTEXT ·%s%s(SB), NOSPLIT, $0-%d\n",
-		name, a.T.Suffix, paramList(params), name, a.T.Suffix, offset)
+	fmt.Fprintf(&a.text, "\n// func %s%s%s\nTEXT ·%s%s(SB), NOSPLIT, $0-%d\n",
+		name, a.T.Suffix, signature(params), name, a.T.Suffix, offset)
 }
 
-func paramList(params []Param) string {
+func signature(params []Param) string {
 	var parts []string
+	result := ""
 	for _, p := range params {
+		if p.Name == "ret" {
+			result = " " + p.Type
+			continue
+		}
 		parts = append(parts, p.Name+" "+p.Type)
 	}
-	return strings.Join(parts, ", ")
+	return "(" + strings.Join(parts, ", ") + ")" + result
 }
 
 // Return leaves the function. On amd64 the upper vector halves are cleared
@@ -823,7 +844,7 @@ func (a *Asm) declarations() []byte {
 	}
 	file.WriteString("}\n")
 	for _, f := range a.funcs {
-		fmt.Fprintf(&file, "\n//go:noescape\nfunc %s%s(%s)\n", f.Name, f.Target.Suffix, paramList(f.Params))
+		fmt.Fprintf(&file, "\n//go:noescape\nfunc %s%s%s\n", f.Name, f.Target.Suffix, signature(f.Params))
 	}
 	return file.Bytes()
 }
