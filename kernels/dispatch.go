@@ -91,9 +91,14 @@ func (t *perISA[F]) add(i isa, f F) {
 	t.version[i], t.exists[i] = f, true
 }
 
-// get returns the version in use, which is the pure Go one where there is no other.
-func (t *perISA[F]) get() F {
-	if i := current(); t.exists[i] {
+// get returns the version in use.
+func (t *perISA[F]) get() F { return t.on(current()) }
+
+// on returns the version for i, which is the pure Go one where there is no
+// other. A kernel of several steps asks for current once and then for on, so
+// that Use does not change the instruction set under it.
+func (t *perISA[F]) on(i isa) F {
+	if t.exists[i] {
 		return t.version[i]
 	}
 	return t.version[generic]

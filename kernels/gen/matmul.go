@@ -1,0 +1,367 @@
+package main
+
+import "fmt"
+
+func init() { Ops = append(Ops, Op{"matmul", emitMatMul}) }
+
+// emitMatMul writes the tiles and the packing that matmul.go is built from.
+func emitMatMul(a *Asm) {
+	rows := map[string]int{"avx512": 14, "avx2": 6, "neon": 8}[a.T.Name]
+	for vectors := 1; vectors <= 2; vectors++ {
+		for r := 1; r <= rows; r++ {
+			emitTile(a, r, vectors)
+		}
+		emitPackRows(a, vectors)
+	}
+	if a.amd64() {
+		emitPackColumnsAMD64(a)
+	} else {
+		emitPackColumnsARM64(a)
+	}
+}
+
+var tileParams = []Param{
+	{"c", "*float32"}, {"a", "*float32"}, {"b", "*float32"},
+	{"cRow", "int"}, {"aRow", "int"}, {"aStep", "int"},
+	{"steps", "int"}, {"tiles", "int"}, {"cols", "int"}, {"add", "int"},
+}
+
+// emitTile writes the product of r rows of a with a panel of vectors*Lanes
+// columns, repeated down tiles. The sums are kept in registers: each is one
+// chain of fused multiply-adds that starts from c, or from zero.
+func emitTile(a *Asm, r, vectors int) {
+	a.FuncIn(fmt.Sprintf("tileKernels[%d][%d]", r, vectors), fmt.Sprintf("tile%dx%d", r, vectors), tileParams...)
+	if a.amd64() {
+		t := tile{Asm: a, rows: r, vectors: vectors}
+		t.emitAMD64()
+	} else {
+		t := tile{Asm: a, rows: r, vectors: vectors}
+		t.emitARM64()
+	}
+}
+
+// A tile is one kernel on the way out.
+type tile struct {
+	*Asm
+	rows, vectors int
+}
+
+// acc is the register of one vector of one row of sums.
+func (t tile) acc(row, vector int) string { return t.reg(row*t.vectors + vector) }
+
+// mask is what follows an instruction's name and its operands for the last
+// vector of a row, of which AVX-512 may use a part.
+func (t tile) masked(vector int) bool { return t.T.Name == "avx512" && vector == t.vectors-1 }
+
+// Registers of the amd64 tile: SI and DI point to rows 0 and 7 of a; R8, R9
+// and R10 are 1, 3 and 5 row strides; R11 is the step of a; BX points into b;
+// CX counts steps; DX is c, AX its row stride, R12 the tile's a, R13 scratch,
+// R15 the tiles left.
+func (t tile) emitAMD64() {
+	for _, load := range [][2]string{{"c", "DX"}, {"a", "R12"}, {"cRow", "AX"}, {"aRow", "R8"}, {"aStep", "R11"}, {"tiles", "R15"}} {
+		t.Ins("MOVQ %s, %s", t.arg(load[0]), load[1])
+	}
+	t.Ins("LEAQ (R8)(R8*2), R9")
+	t.Ins("LEAQ (R8)(R8*4), R10")
+	if t.T.Name == "avx512" {
+		t.Ins("MOVQ %s, R13", t.arg("cols"))
+		t.Ins("MOVL $-1, CX")
+		t.Ins("BZHIL R13, CX, CX")
+		t.Ins("KMOVW CX, K1")
+	}
+	top := t.NewLabel("tile")
+	t.Label(top)
+	t.startAMD64()
+	t.stepsAMD64()
+	t.finishAMD64()
+	for range t.rows {
+		t.Ins("ADDQ R8, R12")
+	}
+	t.Ins("DECQ R15")
+	t.Ins("JNE %s", top)
+	t.Return()
+}
+
+// startAMD64 fills the sums and fetches the c of the next tile.
+func (t tile) startAMD64() {
+	zero, fetch := t.NewLabel("zero"), t.NewLabel("fetch")
+	size := t.T.Lanes * 4
+	t.Ins("MOVQ DX, R13")
+	t.Ins("CMPQ %s, $0", t.arg("add"))
+	t.Ins("JEQ %s", zero)
+	for row := range t.rows {
+		for v := range t.vectors {
+			if t.masked(v) {
+				t.Ins("VMOVUPS.Z %d(R13), K1, %s", v*size, t.acc(row, v))
+			} else {
+				t.Ins("VMOVUPS %d(R13), %s", v*size, t.acc(row, v))
+			}
+		}
+		t.Ins("ADDQ AX, R13")
+	}
+	t.Ins("JMP %s", fetch)
+	t.Label(zero)
+	for i := range t.rows * t.vectors {
+		t.Ins("VXORPS %s, %s, %s", t.reg(i), t.reg(i), t.reg(i))
+	}
+	for range t.rows {
+		t.Ins("ADDQ AX, R13")
+	}
+	t.Label(fetch)
+	for range t.rows {
+		for at := 0; at < t.vectors*size; at += 64 {
+			t.Ins("PREFETCHT0 %d(R13)", at)
+		}
+		t.Ins("ADDQ AX, R13")
+	}
+}
+
+const tileUnroll = 4
+
+// stepsAMD64 walks along the summed index.
+func (t tile) stepsAMD64() {
+	loop, rest, one, end := t.NewLabel("steps"), t.NewLabel("rest"), t.NewLabel("one"), t.NewLabel("end")
+	t.Ins("MOVQ R12, SI")
+	if t.rows > 7 {
+		t.Ins("LEAQ (R12)(R10*1), DI")
+		t.Ins("LEAQ (DI)(R8*2), DI")
+	}
+	t.Ins("MOVQ %s, BX", t.arg("b"))
+	t.Ins("MOVQ %s, CX", t.arg("steps"))
+	t.Ins("SUBQ $%d, CX", tileUnroll)
+	t.Ins("JLT %s", rest)
+	t.Label(loop)
+	for u := range tileUnroll {
+		t.stepAMD64(u)
+	}
+	t.Ins("ADDQ $%d, BX", tileUnroll*t.vectors*t.T.Lanes*4)
+	t.Ins("SUBQ $%d, CX", tileUnroll)
+	t.Ins("JGE %s", loop)
+	t.Label(rest)
+	t.Ins("ADDQ $%d, CX", tileUnroll)
+	t.Ins("JEQ %s", end)
+	t.Label(one)
+	t.stepAMD64(0)
+	t.Ins("ADDQ $%d, BX", t.vectors*t.T.Lanes*4)
+	t.Ins("DECQ CX")
+	t.Ins("JNE %s", one)
+	t.Label(end)
+}
+
+// rowAMD64 are addresses of the rows of a.
+var rowAMD64 = []string{
+	"(SI)", "(SI)(R8*1)", "(SI)(R8*2)", "(SI)(R9*1)", "(SI)(R8*4)", "(SI)(R10*1)", "(SI)(R9*2)",
+	"(DI)", "(SI)(R8*8)", "(DI)(R8*2)", "(SI)(R10*2)", "(DI)(R8*4)", "(SI)(R9*4)", "(DI)(R9*2)",
+}
+
+func (t tile) stepAMD64(u int) {
+	first := 28 // the two registers of b, then two for elements of a
+	if t.T.Name == "avx2" {
+		first = 12
+	}
+	size := t.T.Lanes * 4
+	for v := range t.vectors {
+		t.Ins("VMOVUPS %d(BX), %s", (u*t.vectors+v)*size, t.reg(first+v))
+	}
+	for row := range t.rows {
+		element := t.reg(first + 2 + row%2)
+		t.Ins("VBROADCASTSS %s, %s", rowAMD64[row], element)
+		for v := range t.vectors {
+			t.Ins("VFMADD231PS %s, %s, %s", t.reg(first+v), element, t.acc(row, v))
+		}
+	}
+	t.Ins("ADDQ R11, SI")
+	if t.rows > 7 {
+		t.Ins("ADDQ R11, DI")
+	}
+}
+
+// finishAMD64 stores the sums and moves c to the next tile.
+func (t tile) finishAMD64() {
+	for row := range t.rows {
+		for v := range t.vectors {
+			at := v * t.T.Lanes * 4
+			if t.masked(v) {
+				t.Ins("VMOVUPS %s, K1, %d(DX)", t.acc(row, v), at)
+			} else {
+				t.Ins("VMOVUPS %s, %d(DX)", t.acc(row, v), at)
+			}
+		}
+		t.Ins("ADDQ AX, DX")
+	}
+}
+
+// Registers of the arm64 tile: R0 is c, R1 its row stride, R2 the tile's a, R3
+// the row stride of a, R4 its step, R5 points into b, R6 counts steps, R7 the
+// tiles left, R8 the offset of the step in a, R9 scratch, R10 to R17 the rows.
+func (t tile) emitARM64() {
+	for _, load := range [][2]string{{"c", "R0"}, {"cRow", "R1"}, {"a", "R2"}, {"aRow", "R3"}, {"aStep", "R4"}, {"tiles", "R7"}} {
+		t.Ins("MOVD %s, %s", t.arg(load[0]), load[1])
+	}
+	top, loop, zero, begin := t.NewLabel("tile"), t.NewLabel("steps"), t.NewLabel("zero"), t.NewLabel("begin")
+	t.Label(top)
+	t.Ins("MOVD %s, R5", t.arg("b"))
+	t.Ins("MOVD %s, R6", t.arg("steps"))
+	t.Ins("MOVD $0, R8")
+	for row := range t.rows {
+		t.Ins("MOVD R2, R%d", 10+row)
+		t.Ins("ADD R3, R2, R2")
+	}
+	t.Ins("MOVD %s, R9", t.arg("add"))
+	t.Ins("CBZ R9, %s", zero)
+	t.Ins("MOVD R0, R9")
+	for row := range t.rows {
+		for v := range t.vectors {
+			t.Ins("FMOVQ %d(R9), F%d", 16*v, row*t.vectors+v)
+		}
+		t.Ins("ADD R1, R9, R9")
+	}
+	t.Ins("B %s", begin)
+	t.Label(zero)
+	for i := range t.rows * t.vectors {
+		t.Zero(N(i))
+	}
+	t.Label(begin)
+	t.Label(loop)
+	for v := range t.vectors {
+		t.Ins("FMOVQ.P 16(R5), F%d", 16+v)
+	}
+	for row := range t.rows {
+		t.Ins("FMOVS (R%d)(R8), F%d", 10+row, 18+row)
+	}
+	for row := range t.rows {
+		for v := range t.vectors {
+			t.word(0x4F801000, row*t.vectors+v, 16+v, 18+row) // FMLA by element 0
+		}
+	}
+	t.Ins("ADD R4, R8, R8")
+	t.Ins("SUBS $1, R6, R6")
+	t.Ins("BNE %s", loop)
+	for row := range t.rows {
+		for v := range t.vectors {
+			t.Ins("FMOVQ F%d, %d(R0)", row*t.vectors+v, 16*v)
+		}
+		t.Ins("ADD R1, R0, R0")
+	}
+	t.Ins("SUBS $1, R7, R7")
+	t.Ins("BNE %s", top)
+	t.Return()
+}
+
+// emitPackRows writes the copy of steps rows of vectors*Lanes columns each,
+// which become a panel. AVX-512 fills up with zeros where cols is less.
+func emitPackRows(a *Asm, vectors int) {
+	a.FuncIn(fmt.Sprintf("packRowsKernels[%d]", vectors), fmt.Sprintf("packRows%d", vectors),
+		Param{"dst", "*float32"}, Param{"src", "*float32"}, Param{"row", "int"}, Param{"steps", "int"}, Param{"cols", "int"})
+	dst, src, row, steps, cols := R(0), R(1), R(2), R(3), R(4)
+	for i, name := range []string{"dst", "src", "row", "steps", "cols"} {
+		a.Arg(R(i), name)
+	}
+	size := a.T.Lanes * 4
+	if a.T.Name == "avx512" {
+		a.AddImm(cols, -16*(vectors-1))
+		a.SetTail(cols)
+	}
+	loop := a.NewLabel("rows")
+	a.Label(loop)
+	for v := range vectors {
+		if a.T.Name == "avx512" && v == vectors-1 {
+			a.LoadTail(N(v), At(src, v*size))
+		} else {
+			a.Load(N(v), At(src, v*size))
+		}
+		a.Store(At(dst, v*size), N(v))
+	}
+	a.AddReg(src, row, 0)
+	a.AddImm(dst, vectors*size)
+	a.AddImm(steps, -1)
+	a.JumpIf(steps, "!=", 0, loop)
+	a.Return()
+}
+
+var packColumnsParams = []Param{
+	{"dst", "*float32"}, {"src", "*float32"}, {"row", "int"}, {"groups", "int"}, {"width", "int"},
+}
+
+// emitPackColumnsAMD64 writes the transposition of Lanes rows of src, row
+// bytes apart, into groups*4 rows of dst, width bytes apart. Four columns at
+// a time: each 128-bit lane takes four elements of one of four rows, and a
+// 4x4 transposition within the lanes finishes.
+func emitPackColumnsAMD64(a *Asm) {
+	a.FuncIn("packColumnsKernel", "packColumns", packColumnsParams...)
+	quads := a.T.Lanes / 4
+	base := []string{"SI", "BX", "DX", "CX"}
+	a.Ins("MOVQ %s, DI", a.arg("dst"))
+	a.Ins("MOVQ %s, SI", a.arg("src"))
+	a.Ins("MOVQ %s, R8", a.arg("row"))
+	a.Ins("MOVQ %s, R10", a.arg("groups"))
+	a.Ins("MOVQ %s, R11", a.arg("width"))
+	a.Ins("LEAQ (R8)(R8*2), R9")
+	a.Ins("LEAQ (R11)(R11*2), R12")
+	for q := 1; q < quads; q++ {
+		a.Ins("LEAQ (%s)(R8*4), %s", base[q-1], base[q])
+	}
+	loop := a.NewLabel("columns")
+	a.Label(loop)
+	for i, index := range []string{"", "(R8*1)", "(R8*2)", "(R9*1)"} {
+		a.Ins("VMOVUPS (SI)%s, X%d", index, i)
+		for q := 1; q < quads; q++ {
+			if quads == 2 {
+				a.Ins("VINSERTF128 $1, (%s)%s, Y%d, Y%d", base[q], index, i, i)
+			} else {
+				a.Ins("VINSERTF32X4 $%d, (%s)%s, Z%d, Z%d", q, base[q], index, i, i)
+			}
+		}
+	}
+	r := a.reg
+	a.Ins("VUNPCKLPS %s, %s, %s", r(1), r(0), r(4))
+	a.Ins("VUNPCKHPS %s, %s, %s", r(1), r(0), r(5))
+	a.Ins("VUNPCKLPS %s, %s, %s", r(3), r(2), r(6))
+	a.Ins("VUNPCKHPS %s, %s, %s", r(3), r(2), r(7))
+	a.Ins("VUNPCKLPD %s, %s, %s", r(6), r(4), r(0))
+	a.Ins("VUNPCKHPD %s, %s, %s", r(6), r(4), r(1))
+	a.Ins("VUNPCKLPD %s, %s, %s", r(7), r(5), r(2))
+	a.Ins("VUNPCKHPD %s, %s, %s", r(7), r(5), r(3))
+	for i, index := range []string{"", "(R11*1)", "(R11*2)", "(R12*1)"} {
+		a.Ins("VMOVUPS %s, (DI)%s", r(i), index)
+	}
+	a.Ins("LEAQ (DI)(R11*4), DI")
+	for q := range quads {
+		a.Ins("ADDQ $16, %s", base[q])
+	}
+	a.Ins("DECQ R10")
+	a.Ins("JNE %s", loop)
+	a.Return()
+}
+
+// emitPackColumnsARM64 is the same for four rows.
+func emitPackColumnsARM64(a *Asm) {
+	a.FuncIn("packColumnsKernel", "packColumns", packColumnsParams...)
+	for i, name := range []string{"dst", "src", "row", "groups", "width"} {
+		a.Arg(R(i), name)
+	}
+	loop := a.NewLabel("columns")
+	a.Label(loop)
+	a.Ins("MOVD R1, R10")
+	for i := range 4 {
+		a.Ins("FMOVQ (R10), F%d", i)
+		a.Ins("ADD R2, R10, R10")
+	}
+	const trn1, trn2, trn1d, trn2d = 0x4E802800, 0x4E806800, 0x4EC02800, 0x4EC06800
+	a.word(trn1, 4, 0, 1)
+	a.word(trn2, 5, 0, 1)
+	a.word(trn1, 6, 2, 3)
+	a.word(trn2, 7, 2, 3)
+	a.word(trn1d, 0, 4, 6)
+	a.word(trn1d, 1, 5, 7)
+	a.word(trn2d, 2, 4, 6)
+	a.word(trn2d, 3, 5, 7)
+	for i := range 4 {
+		a.Ins("FMOVQ F%d, (R0)", i)
+		a.AddReg(R(0), R(4), 0)
+	}
+	a.AddImm(R(1), 16)
+	a.AddImm(R(3), -1)
+	a.JumpIf(R(3), "!=", 0, loop)
+	a.Return()
+}
