@@ -1,0 +1,63 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"plumb": main})
+}
+
+// TestScripts runs the program as a process, with its exit statuses, in the
+// sessions of testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", "script"),
+		UpdateScripts: os.Getenv("GOLDEN") == "update",
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"status": checkStatus},
+	})
+}
+
+// checkStatus is the script command "status N COMMAND ARGS...": COMMAND must
+// exit with N. Its output can be matched with stdout and stderr.
+func checkStatus(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: status N COMMAND ARGS...")
+	}
+	got := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("%s exits with %s, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}
+
+// TestEveryCommandExplainsItself demands of each command what --help shows.
+func TestEveryCommandExplainsItself(t *testing.T) {
+	root := newRoot(newApp(nil, io.Discard, io.Discard))
+	all := append([]*cobra.Command{root}, root.Commands()...)
+	for i := 0; i < len(all); i++ {
+		c := all[i]
+		if c != root {
+			all = append(all, c.Commands()...)
+		}
+		t.Run(c.CommandPath(), func(t *testing.T) {
+			switch {
+			case c.Short == "" || c.Long == "":
+				t.Error("no Short or Long")
+			case !strings.HasPrefix(c.Example, "  ") || !strings.Contains(c.Example, "plumb"):
+				t.Errorf("Example %q is not an indented call", c.Example)
+			case strings.HasSuffix(c.Short, "."):
+				t.Errorf("Short %q ends with a full stop", c.Short)
+			}
+		})
+	}
+}
