@@ -80,13 +80,13 @@ type FitRule struct {
 	// 8/3 for gated kinds and 4 for others.
 	FFNRatio float64
 
-	// HiddenStep is what the feed-forward width is a multiple of; 0 means 4.
+	// HiddenStep is what the feed-forward width is a multiple of; 0 means 4, or 2
+	// or 1 at widths where 4 misses the budget by more than FitTolerance.
 	HiddenStep int
 }
 
 const (
-	defaultHiddenStep = 4
-	maxHiddenStep     = 4
+	maxHiddenStep = 4
 
 	// FitTolerance is the share by which a fitted shape may miss its budget.
 	FitTolerance = 0.01
@@ -107,12 +107,12 @@ func (r FitRule) Validate() error {
 	return errors.Join(p...)
 }
 
-// step returns the unit of the feed-forward width.
-func (r FitRule) step() int {
+// steps lists the units of the feed-forward width that may be tried, in order.
+func (r FitRule) steps() []int {
 	if r.HiddenStep == 0 {
-		return defaultHiddenStep
+		return []int{4, 2, 1}
 	}
-	return r.HiddenStep
+	return []int{r.HiddenStep}
 }
 
 // headStep returns what the number of query heads must be a multiple of.
@@ -189,11 +189,11 @@ func Fit(shape Config, b Budget, r FitRule) (Config, Residual, error) {
 
 // fitShape checks what Fit leaves alone, with the smallest sizes for the rest.
 func fitShape(shape Config, r FitRule) error {
-	if shape.HeadDim < 1 || shape.HeadDim > maxWidth || r.headStep() > maxWidth || r.step() < 1 {
+	if shape.HeadDim < 1 || shape.HeadDim > maxWidth || r.headStep() > maxWidth {
 		return fmt.Errorf("head_dim = %d must be at least 1 and at most %d", shape.HeadDim, maxWidth)
 	}
 	c := withHeads(shape, r, r.headStep())
-	c.Hidden = r.step()
+	c.Hidden = maxHiddenStep
 	return c.Validate()
 }
 
@@ -218,23 +218,32 @@ type search struct {
 // returns false when c is too costly with the smallest one, as all wider shapes
 // are then too.
 //
-// Cost grows by the same amount with each step of the feed-forward width, so
-// the two widths around the budget follow from two counts.
+// Cost grows by the same amount with each unit of the feed-forward width, so
+// the widths around the budget follow from two counts.
 func (s *search) try(c Config) bool {
-	step := s.rule.step()
-	c.Hidden = step
+	c.Hidden = 1
 	smallest := s.budget.Of(c)
-	c.Hidden = 2 * step
+	c.Hidden = 2
 	slope := s.budget.Of(c) - smallest
-	steps := 1 + int(math.Floor((s.wanted-smallest)/slope))
-	narrow, wide := c, c
-	narrow.Hidden = step * min(max(steps, 1), maxHidden/step)
-	wide.Hidden = min(narrow.Hidden+step, maxHidden)
-	if s.miss(wide) < s.miss(narrow) {
-		narrow = wide
+	fitting := 1 + (s.wanted-smallest)/slope
+	for _, step := range s.rule.steps() {
+		if c.Hidden = s.nearest(c, step, fitting); s.consider(c) {
+			break
+		}
 	}
-	s.consider(narrow)
 	return smallest <= s.wanted*(1+FitTolerance)
+}
+
+// nearest returns the multiple of step whose cost is nearest to the budget,
+// which a feed-forward width of fitting would meet exactly.
+func (s *search) nearest(c Config, step int, fitting float64) int {
+	narrow, wide := c, c
+	narrow.Hidden = step * min(max(int(fitting)/step, 1), maxHidden/step)
+	wide.Hidden = min(narrow.Hidden+step, maxHidden/step*step)
+	if s.miss(wide) < s.miss(narrow) {
+		return wide.Hidden
+	}
+	return narrow.Hidden
 }
 
 // miss returns how far the cost of c is from the budget, and remembers the
@@ -250,16 +259,17 @@ func (s *search) miss(c Config) float64 {
 	return math.Abs(cost - s.wanted)
 }
 
-// consider takes c as best if it is within tolerance and its feed-forward ratio
-// is nearer to the asked one.
-func (s *search) consider(c Config) {
+// consider reports whether c is within tolerance, and takes it as best if its
+// feed-forward ratio is nearer to the asked one.
+func (s *search) consider(c Config) bool {
 	if s.miss(c) > FitTolerance*s.wanted {
-		return
+		return false
 	}
 	drift := math.Abs(math.Log(float64(c.Hidden) / float64(c.Width) / s.rule.FFNRatio))
 	if !s.found || drift < s.drift {
 		s.best, s.drift, s.found = c, drift, true
 	}
+	return true
 }
 
 // residual compares the cost of c with the budget.
