@@ -81,7 +81,7 @@ func TestFitNamesTheNearestFeasibleBudget(t *testing.T) {
 				} else {
 					b.Body = int(near)
 				}
-				if _, r, err := Fit(test.shape, b, FitRule{FFNRatio: 2}); err != nil || r.Share != 0 {
+				if _, r, err := Fit(test.shape, b, FitRule{FFNRatio: 2}); err != nil || math.Abs(r.Share) > FitTolerance {
 					t.Errorf("the budget of %v that the error names is met by %v, %v", near, r, err)
 				}
 			}
