@@ -6,13 +6,37 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 )
 
+// TestMain makes the test binary serve as the program, and as a program with a
+// command that waits until it is stopped.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"plumb": main})
+	testscript.Main(m, map[string]func(){"plumb": main, "waiter": func() {
+		commands = append(commands, newWait)
+		main()
+	}})
+}
+
+// newWait returns a command that says so when it runs, and then waits for its
+// context; with --stubborn it waits for ever.
+func newWait(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "wait"}
+	stubborn := c.Flags().Bool("stubborn", false, "")
+	c.RunE = func(*cobra.Command, []string) error {
+		if err := os.WriteFile("running", nil, 0o644); err != nil {
+			return err
+		}
+		<-a.ctx.Done()
+		if err := os.WriteFile("stopping", nil, 0o644); err != nil || *stubborn {
+			time.Sleep(time.Minute)
+		}
+		return a.ctx.Err()
+	}
+	return c
 }
 
 // TestScripts runs the program as a process, with its exit statuses, in the
