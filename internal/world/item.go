@@ -59,8 +59,8 @@ func kindsWhere(hard bool) []string {
 // Describe returns the kind called name, hard or not.
 func Describe(name string) (Kind, error) { return kinds.Get(name) }
 
-// Available returns how many items of a kind the world has. No two of them ask
-// about the same case.
+// Available returns how many items of a kind the world has. Every case that the
+// text leaves out is asked once in each of its forms.
 func (w *World) Available(kind string) (int, error) {
 	k, err := kinds.Get(kind)
 	if err != nil {
