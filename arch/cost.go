@@ -89,7 +89,7 @@ func ParseDType(name string) (DType, error) {
 }
 
 // bytes returns how many bytes n numbers take, rounded up.
-func (d DType) bytes(n int) int { return (n*d.Bits + 7) / 8 }
+func (d DType) bytes(n int) int { return n/8*d.Bits + (n%8*d.Bits+7)/8 }
 
 // WeightBytes returns the bytes of all weights stored as d.
 func (c Config) WeightBytes(d DType) int { return d.bytes(c.Params().Total) }
