@@ -171,7 +171,7 @@ func distinct(records []Record, key string) []string {
 		}
 		have[value] = true
 	}
-	return slices.SortedFunc(maps.Keys(have), compareNatural)
+	return slices.SortedFunc(maps.Keys(have), CompareNatural)
 }
 
 // remarks are the notes of records that are ok, and the truncated items.

@@ -130,8 +130,8 @@ func whereValues(value any) ([]string, error) {
 	return texts, nil
 }
 
-// keysOf splits "layers, sharing".
-func keysOf(list string) []string {
+// KeysOf splits a view's rows or columns, such as "layers, sharing", into keys.
+func KeysOf(list string) []string {
 	keys := strings.Split(list, ",")
 	for i := range keys {
 		keys[i] = strings.TrimSpace(keys[i])
@@ -168,7 +168,7 @@ func (v View) arrange(records []Record) (*layout, error) {
 	if errs := v.Check(); len(errs) > 0 {
 		return nil, errs[0]
 	}
-	l := &layout{view: v, rows: keysOf(v.Rows), cols: keysOf(v.Cols)}
+	l := &layout{view: v, rows: KeysOf(v.Rows), cols: KeysOf(v.Cols)}
 	var err error
 	if l.metrics, err = v.findMetrics(records); err != nil {
 		return nil, err
@@ -257,6 +257,22 @@ func (v View) admits(r Record) bool {
 	return true
 }
 
+// AdmitsCurve says whether c has what Where asks for. Conditions on keys that
+// curves do not have, such as metric, do not exclude it.
+func (v View) AdmitsCurve(c Curve) bool {
+	r := Record{Experiment: c.Experiment, Trial: c.Trial, Seed: c.Seed, Keys: c.Keys}
+	for key := range v.Where {
+		if value, ok := lookup(r, key); !ok || value == "" {
+			continue
+		}
+		one := View{Where: map[string]any{key: v.Where[key]}}
+		if !one.admits(r) {
+			return false
+		}
+	}
+	return true
+}
+
 func sameValue(a, b string) bool {
 	if a == b {
 		return true
@@ -332,12 +348,12 @@ func (l *layout) compareValues(key, a, b string) int {
 		}
 		return cmp.Compare(position(a), position(b))
 	}
-	return compareNatural(a, b)
+	return CompareNatural(a, b)
 }
 
-// compareNatural orders numbers by size before texts, and texts by their parts,
+// CompareNatural orders numbers by size before texts, and texts by their parts,
 // so that "immediate x2" stands before "immediate x10". "none" is first.
-func compareNatural(a, b string) int {
+func CompareNatural(a, b string) int {
 	if (a == "none") != (b == "none") {
 		return cmp.Or(boolCompare(b == "none", a == "none"))
 	}

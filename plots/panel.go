@@ -1,0 +1,328 @@
+package plots
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// A panel is one pair of axes with what is drawn between them.
+type panel struct {
+	x, y   axis
+	layers []layer // drawn in order, in the panel's coordinates
+}
+
+// An axis has its range in the coordinates that are drawn (logarithms on a
+// logarithmic axis) and its ticks in the same.
+type axis struct {
+	label     string
+	low, high float64
+	ticks     []plot.Tick
+	grid      bool // thin lines across the panel at the ticks
+}
+
+// A layer draws into the data area; x and y turn coordinates into places.
+type layer func(c draw.Canvas, x, y func(float64) vg.Length)
+
+// Plot is part of plot.Plotter.
+func (l layer) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	l(c, x, y)
+}
+
+// plot makes gonum's plot of the panel, which lays out axes and labels.
+func (p panel) plot() *plot.Plot {
+	g := plot.New()
+	g.BackgroundColor = nil
+	g.TextHandler = fonts()
+	style := func(a *plot.Axis, from axis) {
+		a.Min, a.Max = from.low, from.high
+		a.Padding = 0
+		a.LineStyle = draw.LineStyle{Color: gray, Width: thinWidth}
+		a.Label.Text = from.label
+		a.Label.Padding = 2
+		a.Tick.LineStyle, a.Tick.Length = a.LineStyle, 2.5
+		a.Tick.Marker = plot.ConstantTicks(from.ticks)
+		label, tick := textStyle(textSize, ink), textStyle(textSize, ink)
+		label.XAlign, label.YAlign = a.Label.TextStyle.XAlign, a.Label.TextStyle.YAlign
+		tick.XAlign, tick.YAlign = a.Tick.Label.XAlign, a.Tick.Label.YAlign
+		a.Label.TextStyle, a.Tick.Label = label, tick
+	}
+	style(&g.X, p.x)
+	style(&g.Y, p.y)
+	g.Add(p.gridLines())
+	for _, l := range p.layers {
+		g.Add(l)
+	}
+	return g
+}
+
+func (p panel) gridLines() layer {
+	return func(c draw.Canvas, x, y func(float64) vg.Length) {
+		style := draw.LineStyle{Color: light, Width: thinWidth}
+		for _, tick := range p.y.ticks {
+			if p.y.grid && tick.Label != "" && tick.Value > p.y.low && tick.Value <= p.y.high {
+				c.StrokeLine2(style, c.Min.X, y(tick.Value), c.Max.X, y(tick.Value))
+			}
+		}
+		for _, tick := range p.x.ticks {
+			if p.x.grid && tick.Label != "" && tick.Value > p.x.low && tick.Value <= p.x.high {
+				c.StrokeLine2(style, x(tick.Value), c.Min.Y, x(tick.Value), c.Max.Y)
+			}
+		}
+	}
+}
+
+// A span grows to hold the values it is shown.
+type span struct{ low, high float64 }
+
+func newSpan() span { return span{math.Inf(1), math.Inf(-1)} }
+
+func (s *span) show(values ...float64) {
+	for _, v := range values {
+		s.low, s.high = min(s.low, v), max(s.high, v)
+	}
+}
+
+// check refuses spans that cannot be drawn: nothing shown, or no numbers.
+func (s span) check(what string) error {
+	if s.low > s.high {
+		return fmt.Errorf("nothing to draw: no %s has a value", what)
+	}
+	if math.IsNaN(s.low+s.high) || math.IsInf(s.high-s.low, 0) {
+		return fmt.Errorf("%s runs from %v to %v, which cannot be drawn", what, s.low, s.high)
+	}
+	return nil
+}
+
+// padded widens the span by a share of itself on both sides, and a single
+// value by a share of its size.
+func (s span) padded(share float64) span {
+	width := s.high - s.low
+	if width <= math.Abs(s.high)*1e-9 {
+		width = math.Max(math.Abs(s.high)*0.2, 1e-6)
+	}
+	return span{s.low - share*width, s.high + share*width}
+}
+
+// An entry is one line of the legend.
+type entry struct {
+	label  string
+	look   look
+	line   bool // a dash of the series' line
+	marked bool // the series' mark
+	bar    bool // a filled box
+	cross  bool // the sign of a trial without a value
+	thin   bool // the line is a thin gray one
+}
+
+const (
+	sampleWidth  = 18 * vg.Length(1) // of a line before an entry
+	boxWidth     = 8 * vg.Length(1)  // of a box or a cross
+	sampleGap    = 3 * vg.Length(1)
+	entryGap     = 10 * vg.Length(1)
+	legendHeight = 11 * vg.Length(1) // of a row
+	margin       = 3 * vg.Length(1)
+)
+
+// legend is entries set in rows below the panels, and a note below them.
+type legend struct {
+	rows [][]entry
+	note []string
+}
+
+// newLegend breaks entries into rows no wider than width, and the note into lines.
+func newLegend(entries []entry, note string, width vg.Length) legend {
+	var l legend
+	style := textStyle(textSize, ink)
+	used := vg.Length(0)
+	for _, e := range entries {
+		e.label = shortened(e.label, width-e.sample()-sampleGap, style.Font.Size)
+		need := e.sample() + sampleGap + style.Width(e.label)
+		if len(l.rows) == 0 || used+entryGap+need > width {
+			l.rows, used = append(l.rows, nil), -entryGap
+		}
+		last := len(l.rows) - 1
+		l.rows[last] = append(l.rows[last], e)
+		used += entryGap + need
+	}
+	l.note = broken(note, width, smallSize)
+	return l
+}
+
+// shortened cuts text that is wider than width and ends it with an ellipsis.
+func shortened(s string, width vg.Length, size font.Length) string {
+	style := textStyle(size, ink)
+	if style.Width(s) <= width {
+		return s
+	}
+	runes := []rune(s)
+	for len(runes) > 1 && style.Width(string(runes)+"…") > width {
+		runes = runes[:len(runes)-1]
+	}
+	return string(runes) + "…"
+}
+
+// broken splits text at spaces into lines no wider than width.
+func broken(s string, width vg.Length, size font.Length) (lines []string) {
+	style := textStyle(size, ink)
+	line := ""
+	for _, word := range words(s) {
+		longer := word
+		if line != "" {
+			longer = line + " " + word
+		}
+		if line != "" && style.Width(longer) > width {
+			lines = append(lines, line)
+			longer = word
+		}
+		line = longer
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func words(s string) (out []string) {
+	start := -1
+	for i, r := range s + " " {
+		switch {
+		case r == ' ' && start >= 0:
+			out, start = append(out, s[start:i]), -1
+		case r != ' ' && start < 0:
+			start = i
+		}
+	}
+	return out
+}
+
+func (l legend) height() vg.Length {
+	h := vg.Length(len(l.rows))*legendHeight + vg.Length(len(l.note))*(smallSize+1.5)
+	if h > 0 {
+		h += 3
+	}
+	return h
+}
+
+// draw sets the legend at the bottom of the figure, rows from left to right.
+func (l legend) draw(c draw.Canvas) {
+	y := c.Min.Y + l.height() - 3
+	for _, row := range l.rows {
+		y -= legendHeight
+		x := c.Min.X
+		for _, e := range row {
+			x = e.draw(c, vg.Point{X: x, Y: y})
+		}
+	}
+	style := textStyle(smallSize, gray)
+	for _, line := range l.note {
+		y -= smallSize + 1.5
+		c.FillText(style, vg.Point{X: c.Min.X, Y: y}, line)
+	}
+}
+
+// sample is the width of the picture before the entry.
+func (e entry) sample() vg.Length {
+	if e.line || e.marked {
+		return sampleWidth
+	}
+	return boxWidth
+}
+
+// draw sets one entry and returns where the next begins.
+func (e entry) draw(c draw.Canvas, at vg.Point) vg.Length {
+	middle := at.Y + legendHeight/2 - 0.5
+	from, to := at.X, at.X+e.sample()
+	center := vg.Point{X: (from + to) / 2, Y: middle}
+	if e.line {
+		style := draw.LineStyle{Color: e.look.color, Width: lineWidth, Dashes: e.look.dashes}
+		if e.thin {
+			style.Width = thinWidth * 1.6
+		}
+		c.StrokeLine2(style, from, middle, to, middle)
+	}
+	if e.bar {
+		c.SetColor(e.look.color)
+		c.Fill(vg.Rectangle{Min: vg.Point{X: from, Y: middle - 3}, Max: vg.Point{X: to, Y: middle + 3}}.Path())
+	}
+	if e.marked {
+		e.look.draw(c, center, markRadius)
+	}
+	if e.cross {
+		drawCross(c, center, gray)
+	}
+	style := textStyle(textSize, ink)
+	style.YAlign = draw.YCenter
+	c.FillText(style, vg.Point{X: to + sampleGap, Y: middle}, e.label)
+	return to + sampleGap + style.Width(e.label) + entryGap
+}
+
+// drawCross is the sign of a measurement that has no value because its trial
+// diverged or failed.
+func drawCross(c draw.Canvas, at vg.Point, col color.Color) {
+	style := draw.LineStyle{Color: col, Width: 1.2}
+	const r = 2.2
+	c.StrokeLine2(style, at.X-r, at.Y-r, at.X+r, at.Y+r)
+	c.StrokeLine2(style, at.X-r, at.Y+r, at.X+r, at.Y-r)
+}
+
+// arrange puts panels beside each other on a page, or below each other in a
+// column, with one legend for all.
+func arrange(title, width string, panels []panel, entries []entry, note string) *Figure {
+	f := &Figure{Title: title, Width: columnWidth}
+	across := 1
+	if width == "page" {
+		f.Width, across = pageWidth, min(3, len(panels))
+	}
+	down := (len(panels) + across - 1) / across
+	high := f.panelHeight(across)
+	l := newLegend(entries, note, f.Width-2*margin)
+	f.Height = vg.Length(down)*high + l.height() + 2*margin
+	f.draw = func(c draw.Canvas) {
+		inner := draw.Crop(c, margin, -margin, margin, -margin)
+		l.draw(inner)
+		drawGrid(draw.Crop(inner, 0, 0, l.height(), 0), panels, across, down)
+	}
+	return f
+}
+
+func (f *Figure) panelHeight(across int) vg.Length {
+	switch across {
+	case 1:
+		if f.Width == columnWidth {
+			return 5.4 * vg.Centimeter
+		}
+		return 7 * vg.Centimeter
+	case 2:
+		return 6 * vg.Centimeter
+	}
+	return 5.2 * vg.Centimeter
+}
+
+// drawGrid draws the panels row by row, with their data areas aligned.
+func drawGrid(c draw.Canvas, panels []panel, across, down int) {
+	grid := make([][]*plot.Plot, down)
+	for i := range grid {
+		grid[i] = make([]*plot.Plot, across)
+		for j := range across {
+			if k := i*across + j; k < len(panels) {
+				grid[i][j] = panels[k].plot()
+			}
+		}
+	}
+	tiles := draw.Tiles{Rows: down, Cols: across, PadX: 8, PadY: 6, PadTop: 4, PadRight: 4}
+	places := plot.Align(grid, tiles, c)
+	for i := range grid {
+		for j := range grid[i] {
+			if grid[i][j] != nil {
+				grid[i][j].Draw(places[i][j])
+			}
+		}
+	}
+}
