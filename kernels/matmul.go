@@ -226,7 +226,8 @@ func copyColumns(dst []float32, b matrix, from, to, cols, width int) {
 }
 
 // multiplyPacked computes c [rows, cols] (+)= a [rows, steps] · b, where
-// panels holds b as pack left it with stride steps.
+// panels holds b as pack left it with stride steps. Of the packed steps and
+// columns the first may be used alone, columns in multiples of 32.
 func (s shape) multiplyPacked(c, a matrix, panels []float32, stride, rows, steps, cols int, add bool) {
 	for j := 0; j < cols; {
 		width := s.panelWidth(j, cols)
