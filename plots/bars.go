@@ -1,8 +1,6 @@
 package plots
 
 import (
-	"slices"
-
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -13,7 +11,8 @@ func init() { Kinds.Add("bars", bars) }
 // bars draws the rows of the table below each other as horizontal bars, one a
 // column, with the 95 % interval over seeds: methods side by side. Bars begin
 // at the chance level where there is one, and at zero otherwise, so that their
-// lengths may be compared. Each metric has a panel of its own.
+// lengths may be compared; values too much alike for that are marks. Each
+// metric has a panel of its own.
 func bars(in Input) (*Figure, error) {
 	t := in.Table
 	if err := checkTable(t); err != nil {
@@ -48,10 +47,6 @@ func bars(in Input) (*Figure, error) {
 
 // barPanel has categories downwards and the metric to the right.
 func (chart *lineChart) barPanel() (panel, error) {
-	base := 0.0
-	if chart.chance != nil {
-		base = *chart.chance
-	}
 	extent := newSpan()
 	for _, s := range chart.series {
 		for _, p := range s.points {
@@ -64,9 +59,12 @@ func (chart *lineChart) barPanel() (panel, error) {
 	if err := extent.check(chart.metric); err != nil {
 		return panel{}, err
 	}
-	extent.show(base)
+	base := chart.baseline(extent)
+	if base != nil {
+		extent.show(*base)
+	}
 	wide := extent.padded(0.05)
-	if base == 0 && extent.low == 0 {
+	if extent.low == 0 {
 		wide.low = 0
 	}
 	p := panel{x: axis{label: axisLabel(chart.metric, chart.unit), low: wide.low, high: wide.high, grid: true}}
@@ -80,47 +78,71 @@ func (chart *lineChart) barPanel() (panel, error) {
 	return p, nil
 }
 
+// baseline is where bars begin: at chance, or at zero. It is nil where bars
+// from zero would all look alike, the smallest being more than half of the
+// largest; then marks take their place.
+func (chart *lineChart) baseline(extent span) *float64 {
+	zero := 0.0
+	switch {
+	case chart.chance != nil:
+		return chart.chance
+	case extent.low > 0.5*extent.high || extent.high < 0.5*extent.low:
+		return nil
+	}
+	return &zero
+}
+
 // bars draws the bars of every row, the first column on top.
-func (chart *lineChart) bars(base float64, rows int) layer {
+func (chart *lineChart) bars(base *float64, rows int) layer {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
-		m := len(chart.series)
-		thick := 0.8 / float64(m)
+		thick := 0.8 / float64(len(chart.series))
 		for k, s := range chart.series {
-			for i, p := range s.points {
-				row := slices.Index(chart.x.at, p.x)
-				if row < 0 {
-					row = i
-				}
-				middle := float64(rows-1-row) + 0.4 - (float64(k)+0.5)*thick
-				drawBar(c, s.look, p, x(base), x, y(middle-0.45*thick), y(middle+0.45*thick))
+			for _, p := range s.points {
+				middle := float64(rows-1) - p.x + 0.4 - (float64(k)+0.5)*thick
+				drawBar(c, s.look, p, base, x, y(middle-0.45*thick), y(middle+0.45*thick))
 			}
 		}
 		style := draw.LineStyle{Color: gray, Width: thinWidth}
 		if chart.chance != nil {
 			style = chanceStyle()
 		}
-		c.StrokeLine2(style, x(base), c.Min.Y, x(base), c.Max.Y)
+		if base != nil {
+			c.StrokeLine2(style, x(*base), c.Min.Y, x(*base), c.Max.Y)
+		}
 	}
 }
 
-// drawBar draws one bar from base, its error bar, or the cross of a lost trial.
-func drawBar(c draw.Canvas, l look, p point, base vg.Length, x func(float64) vg.Length, bottom, top vg.Length) {
-	middle := (bottom + top) / 2
+// drawBar draws one bar from base (or a mark where base is nil), its error bar,
+// and behind it the cross of a lost trial.
+func drawBar(c draw.Canvas, l look, p point, base *float64, x func(float64) vg.Length, bottom, top vg.Length) {
+	middle, right := (bottom+top)/2, c.Min.X
+	if base != nil {
+		right = x(*base)
+	}
 	if p.cell.HasValue() {
-		end := x(p.number)
-		box := vg.Rectangle{Min: vg.Point{X: min(base, end), Y: bottom}, Max: vg.Point{X: max(base, end), Y: top}}
-		c.SetColor(faded(l.color, 0.75))
-		c.Fill(box.Path())
-		low, high := x(p.cell.Interval.Low), x(p.cell.Interval.High)
-		if high > low {
-			style := draw.LineStyle{Color: ink, Width: 0.7}
-			reach := min(capWidth, (top-bottom)/2)
-			c.StrokeLine2(style, low, middle, high, middle)
-			c.StrokeLine2(style, low, middle-reach, low, middle+reach)
-			c.StrokeLine2(style, high, middle-reach, high, middle+reach)
+		low, mean, high := x(p.cell.Interval.Low), x(p.number), x(p.cell.Interval.High)
+		if base != nil {
+			from := x(*base)
+			c.SetColor(faded(l.color, 0.75))
+			c.Fill(vg.Rectangle{Min: vg.Point{X: min(from, mean), Y: bottom}, Max: vg.Point{X: max(from, mean), Y: top}}.Path())
 		}
+		lyingErrorBar(c, low, high, middle, min(capWidth, (top-bottom)/2))
+		if base == nil {
+			l.draw(c, vg.Point{X: mean, Y: middle}, markRadius)
+		}
+		right = max(right, mean, high)
 	}
 	if p.cell.Word != "" {
-		drawCross(c, vg.Point{X: base + 5, Y: middle}, l.color)
+		drawCross(c, vg.Point{X: min(right+5, c.Max.X-3), Y: middle}, l.color)
 	}
+}
+
+func lyingErrorBar(c draw.Canvas, low, high, y, reach vg.Length) {
+	if high <= low {
+		return
+	}
+	style := draw.LineStyle{Color: ink, Width: 0.7}
+	c.StrokeLine2(style, low, y, high, y)
+	c.StrokeLine2(style, low, y-reach, low, y+reach)
+	c.StrokeLine2(style, high, y-reach, high, y+reach)
 }

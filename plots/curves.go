@@ -37,15 +37,7 @@ const maxPoints = 250
 func curves(in Input) (*Figure, error) {
 	train := strings.Contains(in.View.Metric, "train")
 	bundles := bundlesOf(in, train)
-	xs, ys := newSpan(), newSpan()
-	for _, b := range bundles {
-		for _, seed := range append(b.seeds, b.mean) {
-			for _, p := range seed {
-				xs.show(p.tokens)
-				ys.show(p.loss)
-			}
-		}
-	}
+	xs, ys, cut := curveSpans(bundles, in.View.Axis)
 	if err := cmp.Or(xs.check("curve"), ys.check("curve")); err != nil {
 		return nil, err
 	}
@@ -67,11 +59,44 @@ func curves(in Input) (*Figure, error) {
 	if several {
 		note = "Thick: mean over seeds. Thin: single seeds."
 	}
+	if cut {
+		note += fmt.Sprintf(" The first %.0f %% of the tokens run above the panel.", 100*beginning)
+	}
 	title := in.View.Title
 	if title == "" {
 		title = p.y.label + " against tokens"
 	}
 	return arrange(title, in.View.Width, []panel{p}, entries, note), nil
+}
+
+// beginning is the share of the tokens whose falling loss may leave the panel.
+const beginning = 0.03
+
+// curveSpans is what the curves cover. On a linear axis the steep beginning
+// would press everything else flat, so it may run out of the panel; cut says
+// that it does.
+func curveSpans(bundles []*bundle, kind string) (xs, ys span, cut bool) {
+	xs, ys = newSpan(), newSpan()
+	all := newSpan()
+	each := func(do func(p lossPoint)) {
+		for _, b := range bundles {
+			for _, seed := range b.seeds {
+				for _, p := range seed {
+					do(p)
+				}
+			}
+		}
+	}
+	each(func(p lossPoint) { xs.show(p.tokens); all.show(p.loss) })
+	each(func(p lossPoint) {
+		if p.tokens >= beginning*xs.high {
+			ys.show(p.loss)
+		}
+	})
+	if kind == "log" || all.high-all.low < 1.25*(ys.high-ys.low) {
+		return xs, all, false
+	}
+	return xs, span{min(ys.low, all.low), ys.high}, true
 }
 
 // bundlesOf groups the curves of the view by the values of its row and column
@@ -104,10 +129,6 @@ func bundlesOf(in Input, train bool) []*bundle {
 	for i, b := range bundles {
 		b.look = lookOf(i)
 		b.mean = meanCurve(b.seeds)
-		for j := range b.seeds {
-			b.seeds[j] = thinned(b.seeds[j])
-		}
-		b.mean = thinned(b.mean)
 	}
 	return bundles
 }
@@ -150,21 +171,22 @@ func meanCurve(seeds [][]lossPoint) (mean []lossPoint) {
 	return mean
 }
 
-// thinned averages neighbours until no more than maxPoints are left.
-func thinned(points []lossPoint) (out []lossPoint) {
-	size := (len(points) + maxPoints - 1) / maxPoints
-	if size <= 1 {
+// thinned averages neighbours on paper, in maxPoints steps of the axis, since
+// more would be drawn on top of each other.
+func thinned(points []lossPoint, place func(float64) float64) (out []lossPoint) {
+	if len(points) <= maxPoints {
 		return points
 	}
-	for start := 0; start < len(points); start += size {
-		group := points[start:min(start+size, len(points))]
-		var sum lossPoint
-		for _, p := range group {
-			sum.tokens += p.tokens
-			sum.loss += p.loss
+	first, last := place(points[0].tokens), place(points[len(points)-1].tokens)
+	step := func(p lossPoint) int { return int((place(p.tokens) - first) / (last - first) * (maxPoints - 1)) }
+	var sum lossPoint
+	n := 0.0
+	for i, p := range points {
+		sum.tokens, sum.loss, n = sum.tokens+p.tokens, sum.loss+p.loss, n+1
+		if i == len(points)-1 || step(points[i+1]) != step(p) {
+			out = append(out, lossPoint{sum.tokens / n, sum.loss / n})
+			sum, n = lossPoint{}, 0
 		}
-		n := float64(len(group))
-		out = append(out, lossPoint{sum.tokens / n, sum.loss / n})
 	}
 	return out
 }
@@ -211,7 +233,7 @@ func (b *bundle) thin(place func(float64) float64) layer {
 		}
 		style := draw.LineStyle{Color: faded(b.look.color, 0.45), Width: 0.4}
 		for _, seed := range b.seeds {
-			c.StrokeLines(style, onPaper(seed, place, x, y))
+			c.StrokeLines(style, c.ClipLinesXY(onPaper(seed, place, x, y))...)
 		}
 	}
 }
@@ -219,11 +241,12 @@ func (b *bundle) thin(place func(float64) float64) layer {
 func (b *bundle) thick(place func(float64) float64) layer {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		style := draw.LineStyle{Color: b.look.color, Width: lineWidth, Dashes: b.look.dashes}
-		c.StrokeLines(style, onPaper(b.mean, place, x, y))
+		c.StrokeLines(style, c.ClipLinesXY(onPaper(b.mean, place, x, y))...)
 	}
 }
 
 func onPaper(points []lossPoint, place func(float64) float64, x, y func(float64) vg.Length) []vg.Point {
+	points = thinned(points, place)
 	out := make([]vg.Point, len(points))
 	for i, p := range points {
 		out[i] = vg.Point{X: x(place(p.tokens)), Y: y(p.loss)}

@@ -21,6 +21,7 @@ type series struct {
 	look      look
 	points    []point
 	published bool
+	shift     vg.Length // to the right of its place on the axis
 }
 
 // A point is one cell.
@@ -106,6 +107,7 @@ func seriesLabel(t *results.Table, j int) string {
 	return strings.Join(parts, ", ")
 }
 
+// seriesLabels lists the names of all columns, each once.
 func seriesLabels(t *results.Table) (labels []string) {
 	for j := range t.Cols {
 		if label := seriesLabel(t, j); !slices.Contains(labels, label) {
@@ -204,6 +206,7 @@ func (chart *lineChart) publishedSeries(p results.Published, rowKey, column stri
 // panel finds the ranges and makes the layers.
 func (chart *lineChart) panel(rowKey string) (panel, error) {
 	xs, ys := newSpan(), newSpan()
+	var published []float64
 	for _, s := range chart.series {
 		for _, p := range s.points {
 			xs.show(p.x)
@@ -212,6 +215,7 @@ func (chart *lineChart) panel(rowKey string) (panel, error) {
 				ys.show(p.cell.Values...)
 			} else if s.published {
 				ys.show(p.number)
+				published = append(published, p.x)
 			}
 		}
 	}
@@ -222,9 +226,9 @@ func (chart *lineChart) panel(rowKey string) (panel, error) {
 		ys.show(*chart.chance)
 	}
 	ys = ys.padded(0.07)
-	result := panel{x: chart.x.axis(rowKey, xs), y: axis{label: axisLabel(chart.metric, chart.unit), low: ys.low, high: ys.high, grid: true}}
+	result := panel{x: chart.x.axis(rowKey, xs, published), y: axis{label: axisLabel(chart.metric, chart.unit), low: ys.low, high: ys.high, grid: true}}
 	result.y.ticks = linearTicks(ys.low, ys.high, 6)
-	result.layers = chart.layers(result.x.high - result.x.low)
+	result.layers = chart.layers()
 	return result, nil
 }
 
@@ -235,25 +239,27 @@ func axisLabel(metric, unit string) string {
 	return metric + " (" + unit + ")"
 }
 
+// dodge is the distance between the marks of neighbouring series at one value.
+const dodge = 3.6 * vg.Length(1)
+
 // layers draws chance, then the lines, then error bars and marks on top. The
-// series stand beside each other at every value, so that no bar hides another.
-func (chart *lineChart) layers(width float64) (layers []layer) {
+// table's series stand beside each other at every value, so that no bar hides
+// another.
+func (chart *lineChart) layers() (layers []layer) {
 	if chart.chance != nil {
 		layers = append(layers, chanceLine(*chart.chance))
 	}
-	step := 0.018 * width
-	for i := range chart.series {
-		s := &chart.series[i]
-		shift := (float64(i) - float64(len(chart.series)-1)/2) * step
-		if s.published {
-			shift = 0
-		}
-		for j := range s.points {
-			s.points[j].x += shift
+	own := 0
+	for _, s := range chart.series {
+		if !s.published {
+			own++
 		}
 	}
-	for _, s := range chart.series {
-		layers = append(layers, s.line())
+	for i := range chart.series {
+		if !chart.series[i].published {
+			chart.series[i].shift = dodge * vg.Length(float64(i)-float64(own-1)/2)
+		}
+		layers = append(layers, chart.series[i].line())
 	}
 	for _, s := range chart.series {
 		layers = append(layers, s.marks())
@@ -281,7 +287,7 @@ func (s series) line() layer {
 		var run []vg.Point
 		for _, p := range append(slices.Clone(s.points), point{number: math.NaN()}) {
 			if p.cell.HasValue() || s.published && !math.IsNaN(p.number) {
-				run = append(run, vg.Point{X: x(p.x), Y: y(p.number)})
+				run = append(run, vg.Point{X: x(p.x) + s.shift, Y: y(p.number)})
 				continue
 			}
 			if len(run) > 1 {
@@ -297,7 +303,7 @@ func (s series) line() layer {
 func (s series) marks() layer {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		for _, p := range s.points {
-			at := vg.Point{X: x(p.x), Y: y(p.number)}
+			at := vg.Point{X: x(p.x) + s.shift, Y: y(p.number)}
 			switch {
 			case s.published:
 				s.look.draw(c, at, markRadius*0.8)
