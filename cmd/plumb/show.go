@@ -13,22 +13,30 @@ import (
 
 func init() { commands = append(commands, newShow) }
 
-// A describer tries to read what `plumb show` was asked for, such as a folder
-// with a model, as shapes. It returns none where name is not of its kind, and
-// an error where it is and cannot be read.
-type describer func(name string) ([]arch.Config, error)
+// A subject is one model that show can describe.
+type subject struct {
+	trial    int // of a spec, from 1; 0 for others
+	config   arch.Config
+	residual *arch.Residual // how near the shape came to its budget, where it has one
+}
 
-// describers are tried in order, before presets.
-var describers = []describer{modelFolder}
+// A finder tries to read what `plumb show` was asked for, such as a folder with
+// a model. It returns none where name is not of its kind, and an error where it
+// is and cannot be read.
+type finder func(name string, o showOptions) ([]subject, error)
+
+// finders are tried in order, before presets.
+var finders = []finder{specFile, modelFolder}
 
 func newShow(a *app) *cobra.Command {
 	var o showOptions
 	c := &cobra.Command{
 		Use:   "show NAME",
-		Short: "shapes, counts and costs of a preset or a model folder",
+		Short: "shapes, counts and costs of a preset, spec, trial or model folder",
 		Long: `Show the shape of a model, how many weights it stores, and what it costs to run
-and to train. NAME is a preset (plumb list presets) or a folder that holds a
-model.
+and to train. NAME is a preset (plumb list presets), a folder that holds a model
+or a trained trial, or a spec: then all its trials are listed, or one is shown
+with --trial.
 
 Weights are counted once for each block, operations and caches for each layer.
 The embedding is what is looked up or grows with the vocabulary: token table,
@@ -37,18 +45,25 @@ two FLOPs, attention counts the keys that a causal model sees, and training is
 three times the forward pass.`,
 		Example: `  plumb show mobilellm-125m
   plumb show gpt2 --json | jq .params
-  plumb show mobilellm-125m-ls --context 512 --rows 8`,
-		Args:              exactly("the NAME of a preset or a model folder"),
+  plumb show mobilellm-125m-ls --context 512 --rows 8
+  plumb show experiments/specs/quickstart.toml --trial 2`,
+		Args:              exactly("the NAME of a preset, a spec or a model folder"),
 		ValidArgsFunction: completeFirst(arch.Presets.Names, true),
 		RunE:              func(_ *cobra.Command, args []string) error { return runShow(a, args[0], o) },
 	}
 	c.Flags().IntVar(&o.context, "context", 0, "tokens of the sequence that costs are given for (default: the model's context)")
 	c.Flags().IntVar(&o.rows, "rows", 1, "sequences of a micro-batch, for the memory that training takes")
+	c.Flags().IntVar(&o.trial, "trial", 0, "of a spec, the number of the trial to show (default: list all)")
+	c.Flags().StringArrayVar(&o.set, "set", nil, "of a spec, change a key, such as --set model.layers=4")
 	return c
 }
 
 // showOptions are the flags of show.
-type showOptions struct{ context, rows int }
+type showOptions struct {
+	context, rows int
+	trial         int
+	set           []string
+}
 
 func (o showOptions) check() error {
 	var wrong []error
@@ -65,12 +80,15 @@ func runShow(a *app, name string, o showOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	shapes, err := describe(name)
+	found, err := find(name, o)
 	if err != nil {
 		return err
 	}
-	for _, c := range shapes {
-		d := newDescription(c, cmp.Or(o.context, c.Context), o.rows)
+	if len(found) > 1 && !a.json {
+		return writeTrials(a, found, o)
+	}
+	for _, s := range found {
+		d := newDescription(s, cmp.Or(o.context, s.config.Context), o.rows)
 		if a.json {
 			err = a.emit(d)
 		} else {
@@ -83,27 +101,32 @@ func runShow(a *app, name string, o showOptions) error {
 	return nil
 }
 
-// describe returns the shapes that name stands for.
-func describe(name string) ([]arch.Config, error) {
-	for _, try := range describers {
-		shapes, err := try(name)
-		if err != nil || len(shapes) > 0 {
-			return shapes, err
+// find returns the models that name stands for.
+func find(name string, o showOptions) ([]subject, error) {
+	for _, try := range finders {
+		found, err := try(name, o)
+		if err != nil || len(found) > 0 {
+			return found, err
 		}
+	}
+	if o.trial != 0 || len(o.set) > 0 {
+		return nil, fmt.Errorf("--trial and --set are for specs, and %q is none (a spec is a .toml file)", name)
 	}
 	c, err := arch.Presets.Get(name)
 	if err != nil {
-		return nil, unknown("preset or model folder", name, arch.Presets.Names())
+		return nil, unknown("preset, spec or model folder", name, arch.Presets.Names())
 	}
-	return []arch.Config{c}, nil
+	return []subject{{config: c}}, nil
 }
 
 // A description is what show says about one model.
 type description struct {
 	Name        string         `json:"name"`
+	Trial       int            `json:"trial,omitempty"` // of a spec, from 1
 	Config      arch.Config    `json:"config"`
 	Blocks      []int          `json:"blocks"` // that each layer runs
 	Params      arch.Params    `json:"params"`
+	Residual    *arch.Residual `json:"residual,omitempty"` // how near the shape came to its budget
 	Tensors     []tensorCount  `json:"tensors"`
 	Context     int            `json:"context"` // tokens of the sequence that costs are given for
 	Cost        cost           `json:"cost"`
@@ -129,9 +152,10 @@ type tensorCount struct {
 	Count  int    `json:"count"`
 }
 
-func newDescription(c arch.Config, context, rows int) description {
+func newDescription(s subject, context, rows int) description {
+	c := s.config
 	d := description{
-		Name: c.Name, Config: c, Blocks: c.Blocks(), Params: c.Params(), Context: context,
+		Name: c.Name, Trial: s.trial, Config: c, Blocks: c.Blocks(), Params: c.Params(), Residual: s.residual, Context: context,
 		Cost:        cost{c.ForwardMACs(context), c.ForwardFLOPs(context), c.TrainFLOPs(context)},
 		WeightBytes: map[string]int{}, CacheBytes: map[string]int{},
 		TrainRows: rows, TrainMemory: c.TrainMemory(rows, context),
@@ -173,6 +197,9 @@ func (d description) shape() grid {
 	g.add("context", fmt.Sprint(c.Context))
 	if biases := d.biases(); biases != "" {
 		g.add("biases", biases)
+	}
+	if d.Residual != nil {
+		g.add("budget", d.Residual.String())
 	}
 	if c.Window > 0 {
 		g.add("window", fmt.Sprintf("%d keys, in one of %d layers", c.Window, max(1, c.WindowEvery)))

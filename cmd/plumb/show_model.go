@@ -13,9 +13,13 @@ import (
 	"plumb/model"
 )
 
-// modelFolder reads the shape of the model in the folder dir, ours or a foreign
-// one that package model knows.
-func modelFolder(dir string) ([]arch.Config, error) {
+// modelFolder reads the shape of the model in the folder dir, or in its folder
+// "model" as the stages of trials have it: ours or a foreign one that package
+// model knows.
+func modelFolder(dir string, _ showOptions) ([]subject, error) {
+	if inner := filepath.Join(dir, "model"); exists(filepath.Join(inner, model.ConfigFile)) {
+		dir = inner
+	}
 	path := filepath.Join(dir, model.ConfigFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -37,7 +41,7 @@ func modelFolder(dir string) ([]arch.Config, error) {
 	if c.Name == "" {
 		c.Name = filepath.Clean(dir)
 	}
-	return []arch.Config{c}, nil
+	return []subject{{config: c}}, nil
 }
 
 // folderWithoutModel complains where dir is a folder; otherwise it may be a name
@@ -56,4 +60,9 @@ func readConfig(text []byte) (arch.Config, error) {
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&c)
 	return c, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

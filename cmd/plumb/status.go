@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"plumb/experiments"
 )
 
 // Exit statuses. A signal's is 128 and its number: 130 when interrupted, 143
@@ -42,11 +44,6 @@ func withStatus(status int, err error) error {
 	return &failure{status, err}
 }
 
-// environmental is what errors of other packages can say of themselves: that
-// the machine is at fault and not the input, such as a lock that another
-// process holds.
-type environmental interface{ Environment() bool }
-
 // machineFaults are system errors that no change of input would mend.
 var machineFaults = []error{
 	fs.ErrPermission, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE,
@@ -57,13 +54,13 @@ var machineFaults = []error{
 // faults of the program itself panic.
 func statusOf(err error) int {
 	var marked *failure
-	var env environmental
+	var refused *experiments.EnvironmentError
 	switch {
 	case err == nil:
 		return statusDone
 	case errors.As(err, &marked):
 		return marked.status
-	case errors.As(err, &env) && env.Environment():
+	case errors.As(err, &refused):
 		return statusEnvironment
 	}
 	for _, fault := range machineFaults {

@@ -13,12 +13,9 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"plumb/experiments"
 )
-
-type lockedError struct{}
-
-func (lockedError) Error() string     { return "runs/x is locked by process 12" }
-func (lockedError) Environment() bool { return true }
 
 func TestStatusOf(t *testing.T) {
 	tests := []struct {
@@ -33,7 +30,7 @@ func TestStatusOf(t *testing.T) {
 		{"wrapped", fmt.Errorf("run: %w", withStatus(statusIncomplete, errors.New("x"))), 4},
 		{"unwritable", &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, 6},
 		{"full disk", fmt.Errorf("checkpoint: %w", syscall.ENOSPC), 6},
-		{"lock", fmt.Errorf("trial 3: %w", lockedError{}), 6},
+		{"lock", fmt.Errorf("trial 3: %w", &experiments.EnvironmentError{Err: errors.New("locked")}), 6},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
