@@ -153,7 +153,6 @@ func (a *Asm) FuncIn(table, name string, params ...Param) {
 		}
 		offset += p.size()
 	}
-	offset = (offset + 7) / 8 * 8
 	a.funcs = append(a.funcs, Func{name, table, params, a.T})
 	fmt.Fprintf(&a.text, "\n// func %s%s%s\nTEXT ·%s%s(SB), NOSPLIT, $0-%d\n",
 		name, a.T.Suffix, signature(params), name, a.T.Suffix, offset)
