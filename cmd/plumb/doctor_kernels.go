@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"plumb/kernels"
@@ -73,12 +74,16 @@ func sameBits(a, b []float32) bool {
 }
 
 // kernelCases lists small inputs around the widths of vectors: products of all
-// orientations, norms, activations, softmax and the optimiser.
+// orientations, attention and its gradients, norms, activations, softmax and the
+// optimiser.
 func kernelCases() []kernelCase {
 	var cases []kernelCase
 	for _, size := range []struct{ m, k, n int }{{1, 1, 1}, {1, 64, 17}, {5, 15, 16}, {7, 33, 31}, {16, 16, 48}, {19, 70, 65}} {
 		m, k, n := size.m, size.k, size.n
 		cases = append(cases, kernelCase{fmt.Sprintf("products %d×%d×%d", m, k, n), func() []float32 { return products(m, k, n) }})
+	}
+	for _, t := range []int{1, 17, 70} {
+		cases = append(cases, kernelCase{fmt.Sprintf("attention over %d tokens", t), func() []float32 { return attention(t) }})
 	}
 	for _, width := range []int{1, 15, 16, 17, 64, 100} {
 		cases = append(cases, kernelCase{fmt.Sprintf("rows of %d", width), func() []float32 { return rowKernels(width) }})
@@ -95,7 +100,21 @@ func products(m, k, n int) []float32 {
 	kernels.MatMulBackX(dx, dy, w, m, k, n)
 	kernels.MatMulBackXAdd(dx, dy, w, m, k, n)
 	kernels.MatMulBackW(dw, dy, x, m, k, n)
-	return append(append(y, dx...), dw...)
+	return slices.Concat(y, dx, dw)
+}
+
+// attention runs causal attention over two sequences of t tokens, forward and
+// backward, with grouped heads of a width that is no multiple of a vector's.
+func attention(t int) []float32 {
+	const batch = 2
+	h := kernels.Heads{Query: 4, KV: 2, Dim: 20, Scale: 0.25}
+	queries, keys := batch*t*h.Query*h.Dim, batch*t*h.KV*h.Dim
+	q, k, v, dout := noise(queries, 1), noise(keys, 2), noise(keys, 3), noise(queries, 4)
+	out, lse := make([]float32, queries), make([]float32, batch*t*h.Query)
+	dq, dk, dv := make([]float32, queries), make([]float32, keys), make([]float32, keys)
+	kernels.AttentionBatch(out, lse, q, k, v, h, batch, t)
+	kernels.AttentionBackBatch(dq, dk, dv, dout, q, k, v, out, lse, h, batch, t)
+	return slices.Concat(out, lse, dq, dk, dv)
 }
 
 // rowKernels runs what works on rows, on 3 rows of width.
