@@ -1,0 +1,76 @@
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+var peakOnce = sync.OnceValue(Peak)
+
+// reportShare runs f with one worker and reports its speed in CPU time: the
+// best of b.N runs, in operations per second and as a share of the peak.
+func reportShare(b *testing.B, operations int, f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	withWorkers(1, func() {
+		f()
+		best := time.Hour
+		for b.Loop() {
+			start := CPUTime()
+			f()
+			best = min(best, CPUTime()-start)
+		}
+		speed := float64(operations) / best.Seconds()
+		b.ReportMetric(speed/1e9, "GF/s")
+		b.ReportMetric(100*speed/peakOnce(), "%peak")
+		b.ReportMetric(0, "ns/op")
+	})
+}
+
+func BenchmarkMatMul(b *testing.B) {
+	sizes := [][3]int{{2048, 96, 96}, {2048, 96, 256}, {2048, 256, 96}, {2048, 128, 2048}, {512, 512, 2048}, {512, 128, 128}, {1024, 48, 48}, {4, 768, 768}}
+	for _, f := range forms {
+		for _, s := range sizes {
+			m, k, n := s[0], s[1], s[2]
+			r := rand.New(rand.NewPCG(1, 1))
+			dst, x, y := make([]float32, f.dst(m, k, n)), make([]float32, f.a(m, k, n)), make([]float32, f.b(m, k, n))
+			fillRandom(r, x)
+			fillRandom(r, y)
+			b.Run(fmt.Sprintf("%s/%dx%dx%d", f.name, m, k, n), func(b *testing.B) {
+				reportShare(b, 2*m*k*n, func() { f.run(dst, x, y, m, k, n) })
+			})
+		}
+	}
+}
+
+// attentionOperations counts the products of one causal pass forward, without
+// what a block computes beyond the diagonal.
+func attentionOperations(h Heads, batch, t int) int {
+	return batch * h.Query * t * (t + 1) / 2 * 4 * h.Dim
+}
+
+func BenchmarkAttention(b *testing.B) {
+	for _, s := range []struct {
+		h        Heads
+		batch, t int
+	}{
+		{Heads{6, 2, 16, 0.25}, 8, 256}, {Heads{4, 2, 32, 0.17}, 8, 256}, {Heads{3, 3, 32, 0.17}, 8, 128}, {Heads{4, 4, 64, 0.125}, 1, 1024},
+	} {
+		c := newAttentionCase(s.h, s.batch, s.t, 1)
+		c.run()
+		operations := attentionOperations(s.h, s.batch, s.t)
+		name := fmt.Sprintf("h%dg%dd%d/%dx%d", s.h.Query, s.h.KV, s.h.Dim, s.batch, s.t)
+		b.Run("Forward/"+name, func(b *testing.B) {
+			reportShare(b, operations, func() { AttentionBatch(c.out, c.lse, c.q, c.k, c.v, c.h, c.batch, c.t) })
+		})
+		b.Run("Backward/"+name, func(b *testing.B) {
+			reportShare(b, operations*5/2, func() {
+				AttentionBackBatch(c.dq, c.dk, c.dv, c.dout, c.q, c.k, c.v, c.out, c.lse, c.h, c.batch, c.t)
+			})
+		})
+	}
+}
