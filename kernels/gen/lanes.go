@@ -92,17 +92,18 @@ func (a *Asm) Clamp(x Vec, low, high float32) {
 	a.withConst("VMINPS", 0x4EA0F400, x, x, high, true)
 }
 
-// FmaConst sets acc = acc ± x·c, rounded once.
-func (a *Asm) FmaConst(acc, x Vec, c float32) {
-	s := a.scratch()
-	a.Const(N(s), c)
-	a.each(func(_ int, r []int) { a.Fma(N(r[0]), N(r[1]), N(s)) }, acc, x)
-}
-
+// FnmaConst sets acc = acc - x·c, rounded once.
 func (a *Asm) FnmaConst(acc, x Vec, c float32) {
 	s := a.scratch()
 	a.Const(N(s), c)
 	a.each(func(_ int, r []int) { a.Fnma(N(r[0]), N(r[1]), N(s)) }, acc, x)
+}
+
+// MulConstAddConst sets x = x·factor + addend, rounded once.
+func (a *Asm) MulConstAddConst(x Vec, factor, addend float32) {
+	s := map[string]int{"avx512": 30, "avx2": 14, "neon": 29}[a.T.Name] // not the scratch of MulAddConst
+	a.Const(N(s), factor)
+	a.each(func(_ int, r []int) { a.MulAddConst(N(r[0]), N(s), addend) }, x)
 }
 
 // Fold adds the 16 lanes of w pairwise, 8, 4, 2 and 1 apart, into lane 0.
