@@ -219,6 +219,7 @@ func tunedKeys(t *Trial) []string {
 const (
 	validNats = "valid/nats_per_token"
 	validBits = "valid/bits_per_byte"
+	trainNats = "train/nats_per_token"  // of the last stretch of the training curve
 	tuneNats  = "tuning/nats_per_token" // of each candidate, with its settings among the keys
 )
 
@@ -243,6 +244,7 @@ func metricNames(all []*Trial) []string {
 	}
 	add(validBits)
 	add(validNats)
+	add(trainNats)
 	for _, t := range all {
 		for _, key := range tunedKeys(t) {
 			add("tuned/" + key)

@@ -1,0 +1,87 @@
+package experiments
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"plumb/internal/machine"
+	"plumb/kernels"
+)
+
+// A Timing is one attempt at a stage, or one run: what differs when work is
+// repeated. It is appended to timings.jsonl when the attempt succeeds.
+type Timing struct {
+	Stage     string  `json:"stage"` // kind; "run" for a whole run
+	Seconds   float64 `json:"seconds"`
+	CPU       float64 `json:"cpu_seconds"`       // of the process, all jobs together
+	Memory    int     `json:"peak_memory_bytes"` // of the process so far
+	Tokens    int     `json:"tokens,omitempty"`  // trained on
+	Jobs      int     `json:"jobs"`
+	Workers   int     `json:"workers"`
+	Kernels   string  `json:"kernels"`
+	Processor string  `json:"processor"`
+	Go        string  `json:"go"`
+	Ended     string  `json:"ended"`
+}
+
+// A clock measures one attempt.
+type clock struct {
+	timing  Timing
+	started time.Time
+	cpu     time.Duration
+	file    string
+}
+
+func startTiming(job *Job, jobs int) *clock {
+	c := newClock(job.Kind, jobs, job.Workers, filepath.Join(job.Dir, timingsFile))
+	if job.Kind == TrainStage {
+		c.timing.Tokens = job.Train.Tokens
+	}
+	return c
+}
+
+func newClock(kind string, jobs, workers int, file string) *clock {
+	return &clock{
+		timing:  Timing{Stage: kind, Jobs: jobs, Workers: workers, Kernels: kernels.Chosen(), Processor: machine.Processor(), Go: runtime.Version()},
+		started: time.Now(), cpu: cpuTime(), file: file,
+	}
+}
+
+// write appends the timing to its file, in one write.
+func (c *clock) write(d disk) error {
+	c.timing.Seconds, c.timing.CPU = time.Since(c.started).Seconds(), (cpuTime() - c.cpu).Seconds()
+	c.timing.Memory, c.timing.Ended = peakMemory(), time.Now().UTC().Format(time.RFC3339)
+	return appendTiming(d, c.file, c.timing)
+}
+
+func appendTiming(d disk, file string, t Timing) error {
+	line, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return d.do("append", file, func() error {
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+		if err != nil {
+			return err
+		}
+		if _, err = f.Write(append(line, '\n')); err != nil {
+			f.Close()
+			return err
+		}
+		return f.Close()
+	})
+}
+
+// noteRun adds the whole run to the timings of the experiment, if it did anything.
+func (r *runner) noteRun(s *Summary) error {
+	if s.Ran == 0 {
+		return nil
+	}
+	c := newClock("run", r.options.Jobs, r.workers, "")
+	c.timing.Seconds, c.timing.CPU = s.Wall.Seconds(), s.CPU.Seconds()
+	c.timing.Memory, c.timing.Ended = peakMemory(), time.Now().UTC().Format(time.RFC3339)
+	return appendTiming(r.store.disk, filepath.Join(r.store.root, timingsFile), c.timing)
+}

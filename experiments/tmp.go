@@ -1,5 +1,0 @@
-package experiments
-
-import "plumb/results"
-
-func checkFigure(v results.View) error { return nil }
