@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"sync"
+	"unsafe"
 )
 
 // Heads is the shape of an attention layer. Query head i reads key-value head
@@ -147,6 +148,14 @@ func (a *area) take(n int) []float32 {
 	return part
 }
 
+// constant is one element of memory that a kernel may be given the address
+// of; one on the stack would be moved to the heap for that.
+func (a *area) constant(v float32) []float32 {
+	c := a.take(1)
+	c[0] = v
+	return c
+}
+
 // keyMatrix is x [keys, Dim] of key-value head g of a sequence, x being k or
 // v or a gradient of theirs; transposed it is [Dim, keys].
 func (at *attention) keyMatrix(x []float32, sequence, g int) matrix {
@@ -167,10 +176,11 @@ func (at *attention) forwardTask(task int) {
 	scoreRow := (keys + 15) &^ 15
 	buf := scratches.Get().(*scratch)
 	kLen, vLen := s.packedLen(at.Dim, keys), s.packedLen(keys, at.Dim)
-	free := area{buf.floats(kLen + vLen + queryBlock*(at.Dim+scoreRow))}
+	free := area{buf.floats(kLen + vLen + queryBlock*(at.Dim+scoreRow+3))}
 	f := attendBlock{attention: at, sequence: sequence, keys: keys,
 		k: free.take(kLen), v: free.take(vLen), q: free.take(queryBlock * at.Dim),
-		scores: matrix{free.take(queryBlock * scoreRow), scoreRow, 1}}
+		scores: matrix{free.take(queryBlock * scoreRow), scoreRow, 1},
+		tops:   free.take(queryBlock), sums: free.take(queryBlock), scale: free.constant(at.Scale)}
 	s.pack(f.k, at.keyMatrix(at.k, sequence, g).transposed(), at.Dim, keys)
 	s.pack(f.v, at.keyMatrix(at.v, sequence, g), keys, at.Dim)
 	for row := first; row < last; row += queryBlock {
@@ -188,61 +198,79 @@ type attendBlock struct {
 	k, v           []float32 // packed, k transposed
 	q              []float32 // rows of q times Scale
 	scores         matrix
+	tops, sums     []float32 // of each row
+	scale          []float32 // Scale alone
 }
 
 // run computes rows query rows of head i.
 func (f *attendBlock) run(i, row, rows int) {
 	s, end := f.shape, f.past+row+rows
-	q := scaledRows(f.q, f.queryMatrix(f.attention.q, f.sequence, i, row), rows, f.Dim, f.Scale)
+	q := f.scaledQuery(f.q, f.queryMatrix(f.attention.q, f.sequence, i, row), rows, f.scale)
 	s.multiplyPacked(f.scores, q, f.k, f.Dim, rows, f.Dim, scoreColumns(end, f.keys), false)
-	var inverse [queryBlock]float32
+	tops, sums := f.tops, f.sums
+	f.softmaxRows(f.scores, rows, f.past+row+1, end, tops, sums)
 	for r := range rows {
-		x := f.scores.data[r*f.scores.row:][:end]
-		top, sum := softmaxTerms(x, f.past+row+r+1)
-		inverse[r] = 1 / sum
 		if f.lse != nil {
-			f.lse[(f.sequence*f.rows+row+r)*f.Query+i] = float32(float64(top) + Log64(float64(sum)))
+			f.lse[(f.sequence*f.rows+row+r)*f.Query+i] = float32(float64(tops[r]) + Log64(float64(sums[r])))
 		}
+		sums[r] = 1 / sums[r]
 	}
 	out := f.queryMatrix(f.out, f.sequence, i, row)
 	s.multiplyPacked(out, f.scores, f.v, f.keys, rows, end, f.Dim, false)
-	for r := range rows {
-		scaleOutput(out.data[r*out.row:][:f.Dim], inverse[r])
-	}
+	f.scaleRows(out, out, rows, f.Dim, sums, 1)
 }
 
 // scoreColumns is how many scores of a row are computed where end are needed:
 // whole panels, or all keys. What is beyond end is not read.
 func scoreColumns(end, keys int) int { return min(keys, (end+31)&^31) }
 
-// softmaxTerms replaces the first n scores by exp(score - top), top being
-// their maximum, and the others by 0. It returns top and the sum.
-func softmaxTerms(x []float32, n int) (top, sum float32) {
-	top = rowMax(x[:n])
-	sum = expRow(x[:n], x[:n], top)
-	clear(x[n:])
-	return top, sum
+// scaledQuery copies rows of x [rows, Dim] to dst without gaps and multiplies
+// them by Scale.
+func (at *attention) scaledQuery(dst []float32, x matrix, rows int) matrix {
+	q := matrix{dst, at.Dim, 1}
+	at.scaleRows(q, x, rows, at.Dim, []float32{at.Scale}, 0)
+	return q
 }
 
-// scaleOutput multiplies x by s. A zero comes out positive, because its sign
-// could depend on how many zero terms were added.
-func scaleOutput(x []float32, s float32) {
-	for i, v := range x {
-		x[i] = float32(v*s) + 0
-	}
+// softmaxRows turns rows of x into exponentials, row r of its first n+r
+// elements and zeros from there to end, and gives each row's maximum and sum.
+// x has room for whole vectors of 16.
+func (at *attention) softmaxRows(x matrix, rows, n, end int, tops, sums []float32) {
+	_, _, _ = x.at(rows-1, (end-1)|15), tops[rows-1], sums[rows-1]
+	softmaxRows.on(at.shape.isa)(&x.data[0], 4*x.row, rows, n, end, &tops[0], &sums[0])
 }
 
-// scaledRows copies rows of x, [rows, dim], to dst without gaps and
-// multiplies them by scale.
-func scaledRows(dst []float32, x matrix, rows, dim int, scale float32) matrix {
+var softmaxRows = implement(func(x *float32, row, rows, n, end int, tops, sums *float32) {
 	for r := range rows {
-		to := dst[r*dim : (r+1)*dim]
-		for j, v := range x.data[r*x.row:][:dim] {
-			to[j] = v * scale
+		scores := unsafe.Slice(plus(x, r*row), end)
+		top := rowMaxGeneric(scores[:n+r])
+		*plus(tops, 4*r) = top
+		*plus(sums, 4*r) = expRowGeneric(scores[:n+r], scores[:n+r], top)
+		clear(scores[n+r:])
+	}
+})
+
+// plus is p moved by a number of bytes.
+func plus(p *float32, bytes int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes))
+}
+
+// scaleRows sets dst = x * scales[r*step] in each of rows rows. A zero comes
+// out positive, because its sign could depend on how many zero terms were
+// added. dst may be x.
+func (at *attention) scaleRows(dst, x matrix, rows, cols int, scales []float32, step int) {
+	_, _, _ = dst.at(rows-1, cols-1), x.at(rows-1, cols-1), scales[(rows-1)*step]
+	scaleRows.on(at.shape.isa)(&dst.data[0], &x.data[0], 4*dst.row, 4*x.row, rows, cols, &scales[0], 4*step)
+}
+
+var scaleRows = implement(func(dst, src *float32, dstRow, srcRow, rows, cols int, scales *float32, step int) {
+	for r := range rows {
+		to, scale := unsafe.Slice(plus(dst, r*dstRow), cols), *plus(scales, r*step)
+		for j, v := range unsafe.Slice(plus(src, r*srcRow), cols) {
+			to[j] = float32(v*scale) + 0
 		}
 	}
-	return matrix{dst, dim, 1}
-}
+})
 
 func (at *attention) backwardTask(task int) {
 	g, sequence := task%at.KV, task/at.KV
@@ -250,11 +278,12 @@ func (at *attention) backwardTask(task int) {
 	scoreRow := (keys + 15) &^ 15
 	buf := scratches.Get().(*scratch)
 	kLen, tLen, bLen := s.packedLen(keys, dim), s.packedLen(dim, keys), s.packedLen(queryBlock, dim)
-	free := area{buf.floats(kLen + 2*tLen + bLen + queryBlock*(dim+2*scoreRow))}
+	free := area{buf.floats(kLen + 2*tLen + bLen + queryBlock*(dim+2*scoreRow+2) + 2)}
 	b := backBlock{attention: at, sequence: sequence,
 		k: free.take(kLen), kT: free.take(tLen), vT: free.take(tLen),
 		block: free.take(bLen), q: free.take(queryBlock * dim),
 		p: matrix{free.take(queryBlock * scoreRow), scoreRow, 1}, ds: matrix{free.take(queryBlock * scoreRow), scoreRow, 1},
+		lse: free.take(queryBlock), means: free.take(queryBlock), scale: free.constant(at.Scale),
 		dk: at.keyMatrix(at.dk, sequence, g), dv: at.keyMatrix(at.dv, sequence, g)}
 	s.pack(b.k, at.keyMatrix(at.k, sequence, g), keys, dim)
 	s.pack(b.kT, at.keyMatrix(at.k, sequence, g).transposed(), dim, keys)
@@ -266,10 +295,9 @@ func (at *attention) backwardTask(task int) {
 			b.run(g*(at.Query/at.KV)+i, row, min(queryBlock, at.rows-row))
 		}
 	}
-	for j := range keys {
-		scaleOutput(b.dk.data[j*b.dk.row:][:dim], 1)
-		scaleOutput(b.dv.data[j*b.dv.row:][:dim], 1)
-	}
+	one := free.constant(1)
+	at.scaleRows(b.dk, b.dk, keys, dim, one, 0)
+	at.scaleRows(b.dv, b.dv, keys, dim, one, 0)
 	scratches.Put(buf)
 }
 
@@ -289,50 +317,54 @@ type backBlock struct {
 	block    []float32 // rows of dout or q, packed
 	q        []float32 // rows of q times Scale
 	p, ds    matrix    // probabilities, and gradients of scores
+	lse      []float32 // of the rows of a block
+	means    []float32 // of the gradients of their probabilities
+	scale    []float32 // Scale alone
 	dk, dv   matrix
 }
 
 // run adds what rows query rows of head i contribute.
 func (b *backBlock) run(i, row, rows int) {
 	s, dim, end := b.shape, b.Dim, row+rows
-	q := scaledRows(b.q, b.queryMatrix(b.attention.q, b.sequence, i, row), rows, dim, b.Scale)
+	q := b.scaledQuery(b.q, b.queryMatrix(b.attention.q, b.sequence, i, row), rows, b.scale)
 	dout := b.queryMatrix(b.dout, b.sequence, i, row)
 	cols := scoreColumns(end, b.rows)
 	s.multiplyPacked(b.p, q, b.kT, dim, rows, dim, cols, false)
 	s.multiplyPacked(b.ds, dout, b.vT, dim, rows, dim, cols, false)
-	out := b.queryMatrix(b.out, b.sequence, i, row)
-	for r := range rows {
-		p, ds := b.p.data[r*b.p.row:][:end], b.ds.data[r*b.ds.row:][:end]
-		n := row + r + 1
-		expRow(p[:n], p[:n], b.lse[(b.sequence*b.rows+row+r)*b.Query+i])
-		clear(p[n:])
-		scoreGradient(ds[:n], p[:n], dot16(dout.data[r*dout.row:][:dim], out.data[r*out.row:][:dim]))
-		clear(ds[n:])
-	}
+	b.scoreGradients(i, row, rows)
 	dq := b.queryMatrix(b.dq, b.sequence, i, row)
 	s.multiplyPacked(dq, b.ds, b.k, b.rows, rows, end, dim, false)
-	for r := range rows {
-		scaleOutput(dq.data[r*dq.row:][:dim], b.Scale)
-	}
+	b.scaleRows(dq, dq, rows, dim, b.scale, 0)
 	s.pack(b.block, dout, rows, dim)
 	s.multiplyPacked(b.dv, b.p.transposed(), b.block, rows, end, rows, dim, true)
 	s.pack(b.block, q, rows, dim)
 	s.multiplyPacked(b.dk, b.ds.transposed(), b.block, rows, end, rows, dim, true)
 }
 
-// scoreGradient turns ds from the gradient of probabilities p into that of
-// scores: ds = p * (ds - mean), mean being the sum of p times ds.
-func scoreGradient(ds, p []float32, mean float32) {
-	for j, g := range ds {
-		ds[j] = p[j] * float32(g-mean)
+// scoreGradients turns scores p into probabilities, and their gradients ds
+// into those of the scores: ds = p * (ds - mean), mean being the sum of p
+// times ds, which is also that of dout times out.
+func (b *backBlock) scoreGradients(i, row, rows int) {
+	dout, out := b.queryMatrix(b.dout, b.sequence, i, row), b.queryMatrix(b.out, b.sequence, i, row)
+	for r := range rows {
+		b.lse[r] = b.attention.lse[(b.sequence*b.rows+row+r)*b.Query+i]
+		b.means[r] = dots.on(b.shape.isa)(dout.data[r*dout.row:][:b.Dim], out.data[r*out.row:][:b.Dim])
 	}
+	end := row + rows
+	_, _ = b.p.at(rows-1, (end-1)|15), b.ds.at(rows-1, (end-1)|15)
+	scoreGradientRows.on(b.shape.isa)(&b.p.data[0], &b.ds.data[0], 4*b.p.row, rows, row+1, end, &b.lse[0], &b.means[0])
 }
 
-// dot16 is the product of two rows, summed in 16 lanes.
-func dot16(x, y []float32) float32 {
-	var sum [lanes]float32
-	for i, v := range x {
-		sum[i%lanes] += float32(v * y[i])
+// scoreGradientRows works on rows row bytes apart; row r has n+r elements,
+// followed by zeros up to end.
+var scoreGradientRows = implement(func(p, ds *float32, row, rows, n, end int, lse, means *float32) {
+	for r := range rows {
+		x, g := unsafe.Slice(plus(p, r*row), end), unsafe.Slice(plus(ds, r*row), end)
+		expRowGeneric(x[:n+r], x[:n+r], *plus(lse, 4*r))
+		for j, e := range x[:n+r] {
+			g[j] = float32(g[j]-*plus(means, 4*r)) * e
+		}
+		clear(x[n+r:])
+		clear(g[n+r:])
 	}
-	return foldSum(&sum)
-}
+})

@@ -217,3 +217,12 @@ func TestAttentionConcurrentCallers(t *testing.T) {
 		all.Wait()
 	})
 }
+
+func TestAttentionAllocatesLittle(t *testing.T) {
+	c := newAttentionCase(Heads{4, 2, 16, 0.25}, 2, 70, 9)
+	withWorkers(1, func() {
+		if n := testing.AllocsPerRun(20, c.run); n > 1 {
+			t.Errorf("%v allocations", n)
+		}
+	})
+}
