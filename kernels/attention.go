@@ -225,10 +225,10 @@ func (f *attendBlock) run(i, row, rows int) {
 func scoreColumns(end, keys int) int { return min(keys, (end+31)&^31) }
 
 // scaledQuery copies rows of x [rows, Dim] to dst without gaps and multiplies
-// them by Scale.
-func (at *attention) scaledQuery(dst []float32, x matrix, rows int) matrix {
+// them by scale, which is Scale.
+func (at *attention) scaledQuery(dst []float32, x matrix, rows int, scale []float32) matrix {
 	q := matrix{dst, at.Dim, 1}
-	at.scaleRows(q, x, rows, at.Dim, []float32{at.Scale}, 0)
+	at.scaleRows(q, x, rows, at.Dim, scale, 0)
 	return q
 }
 
