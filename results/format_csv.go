@@ -13,7 +13,7 @@ func init() { Formats.Add("csv", writeCSV) }
 
 // csvColumns are the columns behind those of the row and column keys. Numbers
 // have all their digits.
-var csvColumns = []string{"metric", "unit", "value", "low", "high", "interval", "stderr", "seeds", "n", "status", "bold", "p_versus_best", "notes"}
+var csvColumns = []string{"metric", "unit", "value", "low", "high", "interval", "stderr", "seeds", "n", "status", "lost", "bold", "p_versus_best", "notes"}
 
 // writeCSV writes one line a cell, so that no number shares a field with another.
 // A missing cell has status missing and no value. Text that a spreadsheet would
@@ -54,20 +54,20 @@ func (t *Table) csvLine(i, j int) []string {
 			low, high = full(c.Interval.Low), full(c.Interval.High)
 		}
 		if c.Versus.Method != "" && c.Versus.Testable() {
-			p = full(c.Versus.P)
+			p = strconv.FormatFloat(c.Versus.P, 'g', 6, 64)
 		}
 	}
 	return append(line, csvText(metric), csvText(c.Unit), value, low, high, string(c.Interval.Spread), optional(c.StdErr),
-		strconv.Itoa(len(c.Seeds)), strconv.Itoa(c.N), c.status(), strconv.FormatBool(c.Bold()), p, csvText(strings.Join(t.notesOf(c), "; ")))
+		strconv.Itoa(len(c.Seeds)), strconv.Itoa(c.N), c.status(), strconv.Itoa(c.Lost), strconv.FormatBool(c.Bold()), p, csvText(strings.Join(t.notesOf(c), "; ")))
 }
 
-// status is ok, missing, or what became of the seeds that have no value.
+// status is ok where there is a value, else what became of the trials, or missing.
 func (c Cell) status() string {
 	switch {
-	case c.Word != "":
-		return c.Word
 	case c.HasValue():
 		return string(StatusOK)
+	case c.Word != "":
+		return c.Word
 	}
 	return "missing"
 }

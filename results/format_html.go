@@ -23,7 +23,7 @@ func writeHTML(w io.Writer, t *Table, _ Style) error {
 	}
 	parts := []string{
 		"<section>\n<h2>", escapeHTML(t.Title), "</h2>\n",
-		strings.TrimRight(table.String(), "\n"), "\n",
+		"<div class=\"wide\">\n", strings.TrimRight(table.String(), "\n"), "\n</div>\n",
 		t.remarks(escapeHTML, `<p class="note">`, "<sup>%s</sup> ", "</p>\n", false),
 		"</section>\n",
 	}

@@ -2,6 +2,7 @@ package results
 
 import (
 	"io"
+	"strconv"
 )
 
 func init() { Formats.Add("json", writeJSON) }
@@ -24,6 +25,7 @@ type cellJSON struct {
 	Values   []float64         `json:"values"` // one for each of seeds
 	N        int               `json:"n"`
 	Status   string            `json:"status"` // ok, missing, diverged, failed, invalid
+	Lost     int               `json:"lost"`   // trials without a value; none of them is in the mean
 	Best     bool              `json:"best"`
 	Tied     bool              `json:"tied"`
 	Versus   *versusJSON       `json:"versus_best,omitempty"`
@@ -59,7 +61,7 @@ func (t *Table) cellJSON(i, j int) cellJSON {
 	out := cellJSON{
 		View: t.Name, Title: t.Title, Row: pairs(t.RowKeys, t.Rows[i]), Col: pairs(t.ColKeys, t.Cols[j]),
 		Metric: c.Metric, Unit: c.Unit, Interval: c.Interval.Spread, StdErr: c.StdErr,
-		Seeds: append([]uint64{}, c.Seeds...), Values: append([]float64{}, c.Values...), N: c.N, Status: c.status(),
+		Seeds: append([]uint64{}, c.Seeds...), Values: append([]float64{}, c.Values...), N: c.N, Status: c.status(), Lost: c.Lost,
 		Best: c.Best, Tied: c.Tied, Notes: append([]string{}, t.notesOf(c)...), About: append([]string{}, t.Caption...),
 	}
 	for _, note := range t.Notes {
@@ -82,8 +84,15 @@ func (t *Table) cellJSON(i, j int) cellJSON {
 		}
 	}
 	if v := c.Versus; v.Method != "" && v.Testable() {
-		out.Versus = &versusJSON{v.Diff, v.SE, v.DF, v.P, v.Items, v.Clusters, v.Seeds, v.Method}
+		out.Versus = &versusJSON{rounded(v.Diff), rounded(v.SE), rounded(v.DF), rounded(v.P), v.Items, v.Clusters, v.Seeds, v.Method}
 	}
+	return out
+}
+
+// rounded keeps six digits, all that a test statistic is good for and that
+// every processor agrees on.
+func rounded(v float64) float64 {
+	out, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
 	return out
 }
 

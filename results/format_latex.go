@@ -36,7 +36,7 @@ func writeLaTeX(w io.Writer, t *Table, _ Style) error {
 var latexSpecials = map[rune]string{
 	'\\': `\textbackslash{}`, '{': `\{`, '}': `\}`, '$': `\$`, '&': `\&`, '#': `\#`, '%': `\%`, '_': `\_`,
 	'~': `\textasciitilde{}`, '^': `\textasciicircum{}`, '<': `\textless{}`, '>': `\textgreater{}`, '|': `\textbar{}`,
-	'"': `\textquotedbl{}`, '`': `\textasciigrave{}`, '\'': `\textquotesingle{}`, '[': `{[}`, ']': `{]}`,
+	'"': `{''}`, '`': `\textasciigrave{}`, '[': `{[}`, ']': `{]}`,
 	'±': `$\pm$`, '×': `$\times$`, '↑': `$\uparrow$`, '↓': `$\downarrow$`, '–': `--`, '²': `$^2$`, '√': `$\surd$`,
 }
 
@@ -44,7 +44,12 @@ var latexSpecials = map[rune]string{
 // \\ of a row would take them for its optional argument.
 func escapeLaTeX(s string) string {
 	var b strings.Builder
+	last := rune(0)
 	for _, r := range visible(s) {
+		if (r == '-' || r == '\'' || r == ',') && r == last {
+			b.WriteString("{}") // no ligature: a flag keeps its two dashes
+		}
+		last = r
 		if special, ok := latexSpecials[r]; ok {
 			b.WriteString(special)
 		} else {

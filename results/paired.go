@@ -36,7 +36,9 @@ func (c Comparison) Testable() bool { return !math.IsNaN(c.P) }
 // arms' difference at each of k seeds, is added to it, so that the result
 // speaks of the shapes and not of the seeds drawn. Degrees of freedom are
 // Satterthwaite's. The sum counts the noise of a single item at a single seed
-// twice, so the test errs on the side of calling a tie.
+// twice, so the test errs on the side of calling a tie. Two seeds show their
+// spread so badly that, where it is large, a tie is called different more
+// often than in 5 of 100 cases; three do not.
 //
 // Arms whose items differ are an error that names the first such item.
 func PairedItems(a, b []Items, metric string) (Comparison, error) {

@@ -135,7 +135,7 @@ func (t *Table) ColLabel(j int) string { return t.Cols[j].Label(t.ColKeys) }
 func (t *Table) Corner() string {
 	corner := strings.Join(t.RowKeys, ", ")
 	if len(t.ColKeys) > 0 {
-		corner += " \\ " + strings.Join(t.ColKeys, ", ")
+		corner += " / " + strings.Join(t.ColKeys, ", ")
 	}
 	return corner
 }

@@ -98,6 +98,19 @@ func TestTables(t *testing.T) {
 			Where: map[string]any{"seed": []any{1, 3}, "layers": []any{int64(8), int64(2)}, "sharing": []any{"immediate x2", "none"}}}, items},
 		{"one-seed", View{Metric: "winogrande/acc", Rows: "layers", Cols: "sharing", Where: map[string]any{"seed": 1}}, items},
 	}
+	for _, format := range Formats.Names() {
+		t.Run("format-"+format, func(t *testing.T) {
+			table, err := tests[0].view.Table(records, items)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			if err := table.Write(&got, format, Style{Color: true}); err != nil {
+				t.Fatal(err)
+			}
+			golden.Check(t, "testdata/format-"+format+".golden", got.Bytes())
+		})
+	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			table, err := test.view.Table(records, test.items)
