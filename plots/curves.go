@@ -28,7 +28,7 @@ type bundle struct {
 type lossPoint struct{ tokens, loss float64 }
 
 // maxPoints is how many points of a curve are drawn; neighbours are averaged.
-const maxPoints = 250
+const maxPoints = 150
 
 // curves draws loss against tokens, one colour for each value of the view's
 // rows and columns, every seed as a thin line and their mean as a thick one.

@@ -186,6 +186,7 @@ func (chart *lineChart) publishedSeries(p results.Published, rowKey, column stri
 		if family := row["family"]; family != "" {
 			label += " " + family
 		}
+		label += " (published)"
 		y, err := strconv.ParseFloat(row[column], 64)
 		x, ok := chart.x.place(row[rowKey])
 		if err != nil || !ok {
