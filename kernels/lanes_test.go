@@ -87,6 +87,16 @@ func greedyNumbers(greedy []bool) []float64 {
 
 var testTable = NewRotaryTable(40, 10, 10000)
 
+// wholeTable turns all of a head of 2·half channels.
+func wholeTable(half int) *RotaryTable {
+	if wholeTables[half] == nil {
+		wholeTables[half] = NewRotaryTable(40, 2*half, 10000)
+	}
+	return wholeTables[half]
+}
+
+var wholeTables = map[int]*RotaryTable{}
+
 var adamWExample = AdamW{LearningRate: 1e-2, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Decay: 0.1,
 	GradScale: 0.7, Correction1: 0.1, Correction2: 0.05}
 
@@ -155,7 +165,7 @@ var rowCases = []rowCase{
 		return nil
 	}},
 	{"Rotary of all channels", func(rows, c int) [][]float32 { return on("t")(rows, 2*2*c) }, func(in [][]float32, rows, c int) []float64 {
-		RotaryBack(in[0], positionsOf(rows), 2, 2*c, NewRotaryTable(40, 2*c, 10000))
+		RotaryBack(in[0], positionsOf(rows), 2, 2*c, wholeTable(c))
 		return nil
 	}},
 	{"Embedding", func(rows, c int) [][]float32 { return [][]float32{random(1, rows*c, 1), random(2, 40*c, 1)} },

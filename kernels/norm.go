@@ -159,16 +159,19 @@ var layerNormBacks = implement(layerNormBackGeneric)
 func layerNormBackGeneric(dx, dgain, dbias, dy, x, gain []float32, eps float32) {
 	c := len(gain)
 	for ; len(x) > 0; dx, dy, x = dx[c:], dy[c:], x[c:] {
-		mean, s := moments(x[:c], eps)
-		var sum, products [lanes]float32
+		var sum, sumA, squares, products [lanes]float32
 		for i, g := range gain {
-			n := float32(float32(x[i]-mean) * s)
-			a := float32(dy[i] * g)
-			sum[i%lanes] += a
-			products[i%lanes] = fma32(a, n, products[i%lanes])
+			sum[i%lanes] += x[i]
+			sumA[i%lanes] += float32(dy[i] * g)
 		}
-		meanA := foldSum(&sum) / float32(c)
-		meanAN := foldSum(&products) / float32(c)
+		mean, meanA := foldSum(&sum)/float32(c), foldSum(&sumA)/float32(c)
+		for i, g := range gain {
+			d := x[i] - mean
+			squares[i%lanes] = fma32(d, d, squares[i%lanes])
+			products[i%lanes] = fma32(float32(dy[i]*g), d, products[i%lanes])
+		}
+		s := inverseRoot(foldSum(&squares), c, eps)
+		meanAN := float32(foldSum(&products)*s) / float32(c)
 		for i, g := range gain {
 			n := float32(float32(x[i]-mean) * s)
 			a := float32(float32(dy[i]*g) - meanA)

@@ -117,6 +117,8 @@ func emitGated(a *Asm, table, name string, f share) {
 	a.FuncIn(table, name, floats("dst"), floats("gate"), floats("up"))
 	pointers := a.Slices("dst", "gate", "up")
 	a.Arg(R(3), "gate_len")
+	a.PinExp()
+	a.Pin(1)
 	x, s, t, u := W(0), W(1), W(2), W(3)
 	a.Loop16(R(3), pointers, func(tail bool) {
 		a.LoadPart(x, At(R(1), 0), tail)
@@ -134,6 +136,8 @@ func emitGatedBack(a *Asm, table, name string, f, slope share) {
 	a.FuncIn(table, name, floats("dgate"), floats("dup"), floats("dy"), floats("gate"), floats("up"))
 	pointers := a.Slices("dgate", "dup", "dy", "gate", "up")
 	a.Arg(R(5), "gate_len")
+	a.PinExp()
+	a.Pin(1)
 	x, s, t, u, d, up := W(0), W(1), W(2), W(3), W(4), W(5)
 	a.Loop16(R(5), pointers, func(tail bool) {
 		a.LoadPart(x, At(R(3), 0), tail)
@@ -156,6 +160,8 @@ func emitPlain(a *Asm, table, name string, f share) {
 	a.FuncIn(table, name, floats("dst"), floats("x"))
 	pointers := a.Slices("dst", "x")
 	a.Arg(R(2), "x_len")
+	a.PinExp()
+	a.Pin(1)
 	x, s, t, u := W(0), W(1), W(2), W(3)
 	a.Loop16(R(2), pointers, func(tail bool) {
 		a.LoadPart(x, At(R(1), 0), tail)
@@ -171,6 +177,8 @@ func emitPlainBack(a *Asm, table, name string, slope share) {
 	a.FuncIn(table, name, floats("dx"), floats("dy"), floats("x"))
 	pointers := a.Slices("dx", "dy", "x")
 	a.Arg(R(3), "x_len")
+	a.PinExp()
+	a.Pin(1)
 	x, s, t, u := W(0), W(1), W(2), W(3)
 	a.Loop16(R(3), pointers, func(tail bool) {
 		a.LoadPart(x, At(R(2), 0), tail)

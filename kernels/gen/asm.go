@@ -123,8 +123,9 @@ type Asm struct {
 	funcs  []Func
 	params map[string]int // offset in the argument frame
 	labels int
-	consts []uint32 // bits of the float32 constants in read-only data
-	tail   Reg      // elements of the tail, for LoadTail and StoreTail
+	consts []uint32       // bits of the float32 constants in read-only data
+	tail   Reg            // elements of the tail, for LoadTail and StoreTail
+	pinned map[uint32]int // constants that stand in a native vector of their own
 }
 
 // Ins writes one instruction or any line of assembly.
@@ -143,7 +144,7 @@ func (a *Asm) Func(name string, params ...Param) { a.FuncIn("", name, params...)
 
 // FuncIn is Func with the Go expression of the table, such as "tiles[3]".
 func (a *Asm) FuncIn(table, name string, params ...Param) {
-	a.params = map[string]int{}
+	a.params, a.pinned = map[string]int{}, map[uint32]int{}
 	offset := 0
 	for _, p := range params {
 		offset = p.place(offset)
@@ -528,18 +529,53 @@ func (a *Asm) Const(dst Vec, value float32) { a.ConstBits(dst, math.Float32bits(
 
 // ConstBits fills all 32-bit lanes of dst with bits.
 func (a *Asm) ConstBits(dst Vec, bits uint32) {
+	pin, isPinned := a.pinned[bits]
 	switch {
+	case isPinned:
+		a.each(func(_ int, r []int) { a.move(r[0], pin) }, dst)
 	case bits == 0:
 		a.Zero(dst)
 	case a.amd64():
-		if !slices.Contains(a.consts, bits) {
-			a.consts = append(a.consts, bits)
-		}
-		a.each(func(_ int, r []int) { a.Ins("VBROADCASTSS const%08X<>(SB), %s", bits, a.reg(r[0])) }, dst)
+		a.each(func(_ int, r []int) { a.Ins("VBROADCASTSS %s, %s", a.constant(bits), a.reg(r[0])) }, dst)
 	default:
 		a.Ins("MOVD $0x%08X, R17", bits)
 		a.duplicate(dst)
 	}
+}
+
+// Pin keeps constants in native vectors of their own for the rest of the
+// function, from the last one down, where the target has vectors to spare.
+func (a *Asm) Pin(values ...float32) {
+	if a.T.Name != "avx512" {
+		return
+	}
+	for _, v := range values {
+		bits := math.Float32bits(v)
+		if _, twice := a.pinned[bits]; !twice {
+			v := a.T.Native - 1 - len(a.pinned)
+			a.ConstBits(N(v), bits)
+			a.pinned[bits] = v
+		}
+	}
+}
+
+// operand returns a native vector with value in all lanes: a pinned one or the
+// scratch vector.
+func (a *Asm) operand(value float32) int {
+	if pin, ok := a.pinned[math.Float32bits(value)]; ok {
+		return pin
+	}
+	s := a.scratch()
+	a.Const(N(s), value)
+	return s
+}
+
+// constant is the address of a float32 in read-only data (amd64).
+func (a *Asm) constant(bits uint32) string {
+	if !slices.Contains(a.consts, bits) {
+		a.consts = append(a.consts, bits)
+	}
+	return fmt.Sprintf("const%08X<>(SB)", bits)
 }
 
 func (a *Asm) duplicate(dst Vec) {
@@ -609,8 +645,7 @@ func (a *Asm) MulAdd(dst, x, c Vec) {
 
 // MulAddConst sets dst = dst*x + c, rounded once.
 func (a *Asm) MulAddConst(dst, x Vec, c float32) {
-	s := a.scratch()
-	a.Const(N(s), c)
+	s := a.operand(c)
 	a.each(func(_ int, r []int) { a.mulAdd(r[0], r[1], s) }, dst, x)
 }
 

@@ -15,6 +15,12 @@ const (
 
 var expPoly = []float32{0x1.6d444ap-9, 0x1.123eb6p-6, 0x1.5554e8p-4, 0x1.55547ap-2, 0x1.0p+0, 2, 2}
 
+// PinExp keeps the constants of Exp in vectors where there are enough.
+func (a *Asm) PinExp() {
+	a.Pin(expLow, expHigh, expLog2E, expMagic, expLn2Hi, expLn2Lo)
+	a.Pin(expPoly...)
+}
+
 // Exp sets dst = exp(x). x and t are lost.
 func (a *Asm) Exp(dst, x, t W) {
 	a.Clamp(x, expLow, expHigh)
@@ -49,6 +55,7 @@ func emitExpRow(a *Asm) {
 	sum, shift, x, t, e := W(0), W(1), W(2), W(3), W(4)
 	a.Zero(sum)
 	a.BroadcastArg(shift, "shift")
+	a.PinExp()
 	a.Loop16(n, pointers, func(tail bool) {
 		a.loadShifted(x, At(R(1), 0), shift, e, tail)
 		a.Exp(e, x, t)
@@ -87,6 +94,7 @@ func emitExp64(a *Asm, table, name string, store bool) {
 	a.Zero(lo)
 	a.Zero(hi)
 	a.BroadcastArg(shift, "shift")
+	a.PinExp()
 	a.Loop16(n, pointers, func(tail bool) {
 		a.loadShifted(x, At(R(0), 0), shift, e, tail)
 		a.Exp(e, x, t)

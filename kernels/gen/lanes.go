@@ -65,8 +65,7 @@ func Elem(base, index Reg) Mem { return Mem{Base: base, Index: index, Scale: 4} 
 
 // withConst sets dst = x op c, or c op x where constFirst is set.
 func (a *Asm) withConst(amd64 string, arm64 uint32, dst, x Vec, c float32, constFirst bool) {
-	s := a.scratch()
-	a.Const(N(s), c)
+	s := a.operand(c)
 	a.each(func(_ int, r []int) {
 		lhs, rhs := r[1], s
 		if constFirst {
@@ -94,15 +93,17 @@ func (a *Asm) Clamp(x Vec, low, high float32) {
 
 // FnmaConst sets acc = acc - x·c, rounded once.
 func (a *Asm) FnmaConst(acc, x Vec, c float32) {
-	s := a.scratch()
-	a.Const(N(s), c)
+	s := a.operand(c)
 	a.each(func(_ int, r []int) { a.Fnma(N(r[0]), N(r[1]), N(s)) }, acc, x)
 }
 
 // MulConstAddConst sets x = x·factor + addend, rounded once.
 func (a *Asm) MulConstAddConst(x Vec, factor, addend float32) {
-	s := map[string]int{"avx512": 30, "avx2": 14, "neon": 29}[a.T.Name] // not the scratch of MulAddConst
-	a.Const(N(s), factor)
+	s, ok := a.pinned[math.Float32bits(factor)]
+	if !ok {
+		s = map[string]int{"avx512": 16, "avx2": 14, "neon": 29}[a.T.Name] // not the scratch of MulAddConst
+		a.Const(N(s), factor)
+	}
 	a.each(func(_ int, r []int) { a.MulAddConst(N(r[0]), N(s), addend) }, x)
 }
 

@@ -1,0 +1,76 @@
+package kernels
+
+import (
+	"fmt"
+	"testing"
+)
+
+// rowBenchmarks have their cost per element reported for each implementation
+// on one goroutine.
+var rowBenchmarks = []struct{ name, shape string }{
+	{"exp row", "512x512"},
+	{"dot", "1x192"},
+	{"Add", "512x192"},
+	{"BiasBack", "512x192"},
+	{"SumSquares", "512x512"},
+	{"Softmax", "512x64"},
+	{"CrossEntropy", "64x4096"},
+	{"LogProbs", "64x4096"},
+	{"RMSNorm", "512x96"},
+	{"RMSNorm", "512x768"},
+	{"RMSNormBack", "512x96"},
+	{"LayerNorm", "512x96"},
+	{"LayerNormBack", "512x96"},
+	{"SwiGLU", "512x256"},
+	{"SwiGLUBack", "512x256"},
+	{"GeGLU", "512x256"},
+	{"GeGLUBack", "512x256"},
+	{"GELUTanh", "512x256"},
+	{"GELUErf", "512x256"},
+	{"GELUErfBack", "512x256"},
+	{"ReLU", "512x256"},
+	{"Rotary of all channels", "512x8"},
+	{"Rotary of all channels", "512x16"},
+	{"Rotary of all channels", "512x32"},
+	{"Embedding", "512x96"},
+	{"EmbeddingBack", "512x96"},
+	{"AdamW", "1024x1024"},
+}
+
+func BenchmarkRowKernels(b *testing.B) {
+	defer SetWorkers(Workers())
+	defer Use(Chosen())
+	SetWorkers(1)
+	for _, bench := range rowBenchmarks {
+		for _, implementation := range Names() {
+			if implementation == "generic" && testing.Short() {
+				continue
+			}
+			b.Run(fmt.Sprintf("%s/%s/%s", bench.name, bench.shape, implementation), func(b *testing.B) {
+				if err := Use(implementation); err != nil {
+					b.Fatal(err)
+				}
+				benchmarkRow(b, bench.name, bench.shape)
+			})
+		}
+	}
+}
+
+func benchmarkRow(b *testing.B, name, shape string) {
+	var rows, c int
+	if _, err := fmt.Sscanf(shape, "%dx%d", &rows, &c); err != nil {
+		b.Fatal(err)
+	}
+	for _, rc := range rowCases {
+		if rc.name != name {
+			continue
+		}
+		in := rc.inputs(rows, c)
+		for b.Loop() {
+			rc.run(in, rows, c)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(max(len(in[0]), len(in[len(in)-1]))), "ns/element")
+		return
+	}
+	b.Fatalf("no case named %q", name)
+}
