@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"unsafe"
 )
@@ -47,9 +48,9 @@ func AttentionBackBatch(dq, dk, dv, dout, q, k, v, out, lse []float32, h Heads, 
 	h.attendBack("AttentionBackBatch", dq, dk, dv, dout, q, k, v, out, lse, batch, t)
 }
 
-// queryBlock is how many query rows share one block of scores, which is what
-// a task keeps in cache: queryBlock rows of all keys before them.
-const queryBlock = 32
+// queryBlock is how many query rows share one block of scores: all keys up to
+// the last of them.
+const queryBlock = 28
 
 // must panics unless h is sound and the lengths are as expected.
 func (h Heads) must(kernel string, rows, keys int, lengths ...int) {
@@ -169,68 +170,117 @@ func (at *attention) queryMatrix(x []float32, sequence, i, row int) matrix {
 
 func (x matrix) transposed() matrix { return matrix{x.data, x.col, x.row} }
 
+// stackRows is about how many rows of scores are computed at a time: the
+// query heads that share keys are stacked, each with its block of rows.
+const stackRows = 4 * queryBlock
+
+// A stack computes blocks of query rows for the query heads of one key-value
+// head. Row h*rows+r of its matrices is row r of the block in the h-th head.
+type stack struct {
+	*attention
+	sequence, kv int
+	free         area
+	cap          int // rows of the matrices
+	keys         int
+	q, o         matrix    // [cap, Dim] rows of q times Scale; rows of out or dq
+	p            matrix    // [cap, keys] scores, then probabilities
+	tops, sums   []float32 // of rows
+	scale        []float32 // Scale alone
+}
+
+// stackLen is how many elements the stack takes for keys keys, with matrices
+// of scores for the backward pass or without.
+func (at *attention) stackCap() int {
+	return queryBlock * min(at.Query/at.KV, stackRows/queryBlock)
+}
+
+func (at *attention) stackLen(keys int) int {
+	return at.stackCap()*(2*at.Dim+(keys+15)&^15+2) + 1
+}
+
+func (at *attention) newStack(sequence, kv, keys int, buf []float32) stack {
+	f := stack{attention: at, sequence: sequence, kv: kv, keys: keys, free: area{buf}, cap: at.stackCap()}
+	f.q, f.o = matrix{f.free.take(f.cap * at.Dim), at.Dim, 1}, matrix{f.free.take(f.cap * at.Dim), at.Dim, 1}
+	f.p = f.newScores()
+	f.tops, f.sums = f.free.take(f.cap), f.free.take(f.cap)
+	f.scale = f.free.constant(at.Scale)
+	return f
+}
+
+// newScores returns a matrix with rows of whole vectors of 16.
+func (f *stack) newScores() matrix {
+	row := (f.keys + 15) &^ 15
+	return matrix{f.free.take(f.cap * row), row, 1}
+}
+
+// blocks calls run for all blocks from row first to last in order, and for
+// each of them for all heads, as many at a time as are stacked.
+func (f *stack) blocks(first, last int, run func(head, heads, row, rows int)) {
+	group := f.Query / f.KV
+	for row := first; row < last; row += queryBlock {
+		for i := 0; i < group; i += f.cap / queryBlock {
+			run(f.kv*group+i, min(f.cap/queryBlock, group-i), row, min(queryBlock, last-row))
+		}
+	}
+}
+
+// gather copies rows of x, a whole matrix like q, times scale into dst.
+func (f *stack) gather(dst matrix, x []float32, head, heads, row, rows int, scale []float32) {
+	for h := range heads {
+		f.scaleRows(dst.from(h*rows, 0), f.queryMatrix(x, f.sequence, head+h, row), rows, f.Dim, scale, 0)
+	}
+}
+
 func (at *attention) forwardTask(task int) {
 	part, g, sequence := task%at.parts, task/at.parts%at.KV, task/at.parts/at.KV
 	first, last := part*at.rowsEach, min((part+1)*at.rowsEach, at.rows)
 	keys, s := at.past+last, at.shape
-	scoreRow := (keys + 15) &^ 15
 	buf := scratches.Get().(*scratch)
 	kLen, vLen := s.packedLen(at.Dim, keys), s.packedLen(keys, at.Dim)
-	free := area{buf.floats(kLen + vLen + queryBlock*(at.Dim+scoreRow+3))}
-	f := attendBlock{attention: at, sequence: sequence, keys: keys,
-		k: free.take(kLen), v: free.take(vLen), q: free.take(queryBlock * at.Dim),
-		scores: matrix{free.take(queryBlock * scoreRow), scoreRow, 1},
-		tops:   free.take(queryBlock), sums: free.take(queryBlock), scale: free.constant(at.Scale)}
+	f := attendBlock{stack: at.newStack(sequence, g, keys, buf.floats(kLen+vLen+at.stackLen(keys)))}
+	f.k, f.v = f.free.take(kLen), f.free.take(vLen)
 	s.pack(f.k, at.keyMatrix(at.k, sequence, g).transposed(), at.Dim, keys)
 	s.pack(f.v, at.keyMatrix(at.v, sequence, g), keys, at.Dim)
-	for row := first; row < last; row += queryBlock {
-		for i := range at.Query / at.KV {
-			f.run(g*(at.Query/at.KV)+i, row, min(queryBlock, last-row))
-		}
-	}
+	f.blocks(first, last, f.run)
 	scratches.Put(buf)
 }
 
-// An attendBlock computes blocks of query rows of one key-value head.
+// An attendBlock computes the forward pass with packed keys, transposed, and values.
 type attendBlock struct {
-	*attention
-	sequence, keys int
-	k, v           []float32 // packed, k transposed
-	q              []float32 // rows of q times Scale
-	scores         matrix
-	tops, sums     []float32 // of each row
-	scale          []float32 // Scale alone
+	stack
+	k, v []float32
 }
 
-// run computes rows query rows of head i.
-func (f *attendBlock) run(i, row, rows int) {
-	s, end := f.shape, f.past+row+rows
-	q := f.scaledQuery(f.q, f.queryMatrix(f.attention.q, f.sequence, i, row), rows, f.scale)
-	s.multiplyPacked(f.scores, q, f.k, f.Dim, rows, f.Dim, scoreColumns(end, f.keys), false)
-	tops, sums := f.tops, f.sums
-	f.softmaxRows(f.scores, rows, f.past+row+1, end, tops, sums)
-	for r := range rows {
-		if f.lse != nil {
-			f.lse[(f.sequence*f.rows+row+r)*f.Query+i] = float32(float64(tops[r]) + Log64(float64(sums[r])))
-		}
-		sums[r] = 1 / sums[r]
+// run computes out for one stack of blocks.
+func (f *attendBlock) run(head, heads, row, rows int) {
+	s, all, end := f.shape, heads*rows, f.past+row+rows
+	f.gather(f.q, f.attention.q, head, heads, row, rows, f.scale)
+	s.multiplyPacked(f.p, f.q, f.k, f.Dim, all, f.Dim, scoreColumns(end, f.keys), false)
+	for h := range heads {
+		f.softmaxRows(f.p.from(h*rows, 0), rows, f.past+row+1, end, f.tops[h*rows:], f.sums[h*rows:])
 	}
-	out := f.queryMatrix(f.out, f.sequence, i, row)
-	s.multiplyPacked(out, f.scores, f.v, f.keys, rows, end, f.Dim, false)
-	f.scaleRows(out, out, rows, f.Dim, sums, 1)
+	logSums.on(s.isa)(&f.tops[0], &f.sums[0], all)
+	if f.lse != nil {
+		f.eachRow(head, heads, row, rows, func(stacked, at int) { f.lse[at] = f.tops[stacked] })
+	}
+	s.multiplyPacked(f.o, f.p, f.v, f.keys, all, end, f.Dim, false)
+	for h := range heads {
+		f.scaleRows(f.queryMatrix(f.out, f.sequence, head+h, row), f.o.from(h*rows, 0), rows, f.Dim, f.sums[h*rows:], 1)
+	}
+}
+
+// eachRow calls do with the index of every row in the stack and in lse.
+func (f *stack) eachRow(head, heads, row, rows int, do func(stacked, at int)) {
+	for h := range heads {
+		for r := range rows {
+			do(h*rows+r, (f.sequence*f.rows+row+r)*f.Query+head+h)
+		}
+	}
 }
 
 // scoreColumns is how many scores of a row are computed where end are needed:
 // whole panels, or all keys. What is beyond end is not read.
 func scoreColumns(end, keys int) int { return min(keys, (end+31)&^31) }
-
-// scaledQuery copies rows of x [rows, Dim] to dst without gaps and multiplies
-// them by scale, which is Scale.
-func (at *attention) scaledQuery(dst []float32, x matrix, rows int, scale []float32) matrix {
-	q := matrix{dst, at.Dim, 1}
-	at.scaleRows(q, x, rows, at.Dim, scale, 0)
-	return q
-}
 
 // softmaxRows turns rows of x into exponentials, row r of its first n+r
 // elements and zeros from there to end, and gives each row's maximum and sum.
@@ -275,29 +325,21 @@ var scaleRows = implement(func(dst, src *float32, dstRow, srcRow, rows, cols int
 func (at *attention) backwardTask(task int) {
 	g, sequence := task%at.KV, task/at.KV
 	keys, dim, s := at.rows, at.Dim, at.shape
-	scoreRow := (keys + 15) &^ 15
 	buf := scratches.Get().(*scratch)
-	kLen, tLen, bLen := s.packedLen(keys, dim), s.packedLen(dim, keys), s.packedLen(queryBlock, dim)
-	free := area{buf.floats(kLen + 2*tLen + bLen + queryBlock*(dim+2*scoreRow+2) + 2)}
-	b := backBlock{attention: at, sequence: sequence,
-		k: free.take(kLen), kT: free.take(tLen), vT: free.take(tLen),
-		block: free.take(bLen), q: free.take(queryBlock * dim),
-		p: matrix{free.take(queryBlock * scoreRow), scoreRow, 1}, ds: matrix{free.take(queryBlock * scoreRow), scoreRow, 1},
-		lse: free.take(queryBlock), means: free.take(queryBlock), scale: free.constant(at.Scale),
-		dk: at.keyMatrix(at.dk, sequence, g), dv: at.keyMatrix(at.dv, sequence, g)}
+	kLen, tLen, bLen := s.packedLen(keys, dim), s.packedLen(dim, keys), s.packedLen(at.stackCap(), dim)
+	more := at.stackCap()*(dim+(keys+15)&^15) + 1
+	b := backBlock{stack: at.newStack(sequence, g, keys, buf.floats(kLen+2*tLen+bLen+at.stackLen(keys)+more))}
+	b.k, b.kT, b.vT, b.block = b.free.take(kLen), b.free.take(tLen), b.free.take(tLen), b.free.take(bLen)
+	b.ds, b.do, b.one = b.newScores(), matrix{b.free.take(b.cap * dim), dim, 1}, b.free.constant(1)
+	b.dk, b.dv = at.keyMatrix(at.dk, sequence, g), at.keyMatrix(at.dv, sequence, g)
 	s.pack(b.k, at.keyMatrix(at.k, sequence, g), keys, dim)
 	s.pack(b.kT, at.keyMatrix(at.k, sequence, g).transposed(), dim, keys)
 	s.pack(b.vT, at.keyMatrix(at.v, sequence, g).transposed(), dim, keys)
 	clearRows(b.dk, keys, dim)
 	clearRows(b.dv, keys, dim)
-	for row := 0; row < at.rows; row += queryBlock {
-		for i := range at.Query / at.KV {
-			b.run(g*(at.Query/at.KV)+i, row, min(queryBlock, at.rows-row))
-		}
-	}
-	one := free.constant(1)
-	at.scaleRows(b.dk, b.dk, keys, dim, one, 0)
-	at.scaleRows(b.dv, b.dv, keys, dim, one, 0)
+	b.blocks(0, at.rows, b.run)
+	at.scaleRows(b.dk, b.dk, keys, dim, b.one, 0)
+	at.scaleRows(b.dv, b.dv, keys, dim, b.one, 0)
 	scratches.Put(buf)
 }
 
@@ -310,49 +352,94 @@ func clearRows(x matrix, rows, cols int) {
 // A backBlock computes the gradients of one key-value head, whose dk and dv
 // it alone writes: by blocks of query rows in order, in each head by head.
 type backBlock struct {
-	*attention
-	sequence int
-	k        []float32 // packed for dq
-	kT, vT   []float32 // packed transposed, for scores and their gradient
-	block    []float32 // rows of dout or q, packed
-	q        []float32 // rows of q times Scale
-	p, ds    matrix    // probabilities, and gradients of scores
-	lse      []float32 // of the rows of a block
-	means    []float32 // of the gradients of their probabilities
-	scale    []float32 // Scale alone
-	dk, dv   matrix
+	stack
+	k      []float32 // packed for dq
+	kT, vT []float32 // packed transposed, for scores and their gradient
+	block  []float32 // a stack of rows of dout or q, packed
+	do     matrix    // [cap, Dim] rows of dout
+	ds     matrix    // [cap, keys] gradients of probabilities, then of scores
+	one    []float32 // 1 alone
+	dk, dv matrix
 }
 
-// run adds what rows query rows of head i contribute.
-func (b *backBlock) run(i, row, rows int) {
-	s, dim, end := b.shape, b.Dim, row+rows
-	q := b.scaledQuery(b.q, b.queryMatrix(b.attention.q, b.sequence, i, row), rows, b.scale)
-	dout := b.queryMatrix(b.dout, b.sequence, i, row)
+// run adds what one stack of blocks contributes.
+func (b *backBlock) run(head, heads, row, rows int) {
+	s, dim, all, end := b.shape, b.Dim, heads*rows, row+rows
+	b.gather(b.q, b.attention.q, head, heads, row, rows, b.scale)
+	b.gather(b.do, b.dout, head, heads, row, rows, b.one)
 	cols := scoreColumns(end, b.rows)
-	s.multiplyPacked(b.p, q, b.kT, dim, rows, dim, cols, false)
-	s.multiplyPacked(b.ds, dout, b.vT, dim, rows, dim, cols, false)
-	b.scoreGradients(i, row, rows)
-	dq := b.queryMatrix(b.dq, b.sequence, i, row)
-	s.multiplyPacked(dq, b.ds, b.k, b.rows, rows, end, dim, false)
-	b.scaleRows(dq, dq, rows, dim, b.scale, 0)
-	s.pack(b.block, dout, rows, dim)
-	s.multiplyPacked(b.dv, b.p.transposed(), b.block, rows, end, rows, dim, true)
-	s.pack(b.block, q, rows, dim)
-	s.multiplyPacked(b.dk, b.ds.transposed(), b.block, rows, end, rows, dim, true)
+	s.multiplyPacked(b.p, b.q, b.kT, dim, all, dim, cols, false)
+	s.multiplyPacked(b.ds, b.do, b.vT, dim, all, dim, cols, false)
+	b.scoreGradients(head, heads, row, rows)
+	s.multiplyPacked(b.o, b.ds, b.k, b.rows, all, end, dim, false)
+	for h := range heads {
+		b.scaleRows(b.queryMatrix(b.dq, b.sequence, head+h, row), b.o.from(h*rows, 0), rows, dim, b.scale, 0)
+	}
+	s.pack(b.block, b.do, all, dim)
+	s.multiplyPacked(b.dv, b.p.transposed(), b.block, all, end, all, dim, true)
+	s.pack(b.block, b.q, all, dim)
+	s.multiplyPacked(b.dk, b.ds.transposed(), b.block, all, end, all, dim, true)
 }
 
 // scoreGradients turns scores p into probabilities, and their gradients ds
 // into those of the scores: ds = p * (ds - mean), mean being the sum of p
 // times ds, which is also that of dout times out.
-func (b *backBlock) scoreGradients(i, row, rows int) {
-	dout, out := b.queryMatrix(b.dout, b.sequence, i, row), b.queryMatrix(b.out, b.sequence, i, row)
-	for r := range rows {
-		b.lse[r] = b.attention.lse[(b.sequence*b.rows+row+r)*b.Query+i]
-		b.means[r] = dots.on(b.shape.isa)(dout.data[r*dout.row:][:b.Dim], out.data[r*out.row:][:b.Dim])
+func (b *backBlock) scoreGradients(head, heads, row, rows int) {
+	lse, means, end := b.tops, b.sums, row+rows
+	b.eachRow(head, heads, row, rows, func(stacked, at int) { lse[stacked] = b.lse[at] })
+	for h := range heads {
+		p, ds, do := b.p.from(h*rows, 0), b.ds.from(h*rows, 0), b.do.from(h*rows, 0)
+		out := b.queryMatrix(b.out, b.sequence, head+h, row)
+		_, _, _, _ = p.at(rows-1, (end-1)|15), ds.at(rows-1, (end-1)|15), do.at(rows-1, b.Dim-1), out.at(rows-1, b.Dim-1)
+		dotRows.on(b.shape.isa)(&means[h*rows], &do.data[0], &out.data[0], 4*do.row, 4*out.row, rows, b.Dim)
+		scoreGradientRows.on(b.shape.isa)(&p.data[0], &ds.data[0], 4*p.row, rows, row+1, end, &lse[h*rows], &means[h*rows])
 	}
-	end := row + rows
-	_, _ = b.p.at(rows-1, (end-1)|15), b.ds.at(rows-1, (end-1)|15)
-	scoreGradientRows.on(b.shape.isa)(&b.p.data[0], &b.ds.data[0], 4*b.p.row, rows, row+1, end, &b.lse[0], &b.means[0])
+}
+
+// dotRows sets dst[r] = x[r]·y[r], by FMA over 16 lanes.
+var dotRows = implement(func(dst, x, y *float32, xRow, yRow, rows, cols int) {
+	for r := range rows {
+		*plus(dst, 4*r) = dotGeneric(unsafe.Slice(plus(x, r*xRow), cols), unsafe.Slice(plus(y, r*yRow), cols))
+	}
+})
+
+// logSums sets tops[i] = tops[i] + ln(sums[i]) and sums[i] = 1/sums[i].
+var logSums = implement(func(tops, sums *float32, n int) {
+	for i := range n {
+		top, sum := plus(tops, 4*i), plus(sums, 4*i)
+		*top += log32(*sum)
+		*sum = 1 / *sum
+	}
+})
+
+// Coefficients of log32: those of f⁰ to f⁸ in (ln(1+f) - f + f²/2) / f³ for
+// sqrt(½) - 1 <= f <= sqrt(2) - 1, as in the Cephes library (S. Moshier), and
+// ln 2 in two parts.
+const (
+	logC0, logC1, logC2 = 3.3333331174e-1, -2.4999993993e-1, 2.0000714765e-1
+	logC3, logC4, logC5 = -1.6668057665e-1, 1.4249322787e-1, -1.2420140846e-1
+	logC6, logC7, logC8 = 1.1676998740e-1, -1.1514610310e-1, 7.0376836292e-2
+	logLn2Hi, logLn2Lo  = 0.693359375, -2.12194440e-4
+	logHalfRoot         = 0x3F3504F3 // bits of sqrt(½)
+)
+
+// log32 is the natural logarithm of a positive normal number, by the same
+// operations in the same order on every processor. It is NaN for NaN and Inf.
+func log32(x float32) float32 {
+	bits := math.Float32bits(x) - logHalfRoot
+	e := float32(int32(bits) >> 23)
+	f := math.Float32frombits(bits&(1<<23-1)+logHalfRoot) - 1
+	p := float32(logC8)
+	for _, c := range [...]float32{logC7, logC6, logC5, logC4, logC3, logC2, logC1, logC0} {
+		p = fma32(p, f, c)
+	}
+	f2 := float32(f * f)
+	y := float32(float32(f2*f) * p)
+	y = fma32(e, logLn2Lo, y)
+	y = fma32(f2, -0.5, y)
+	y += f
+	y = fma32(e, logLn2Hi, y)
+	return y + float32(x-x)
 }
 
 // scoreGradientRows works on rows row bytes apart; row r has n+r elements,

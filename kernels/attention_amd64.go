@@ -6,9 +6,13 @@ func init() {
 	softmaxRows.add(avx512, softmaxRowsAVX512)
 	scoreGradientRows.add(avx512, scoreGradientRowsAVX512)
 	scaleRows.add(avx512, scaleRowsAVX512)
+	dotRows.add(avx512, dotRowsAVX512)
+	logSums.add(avx512, logSumsAVX512)
 	softmaxRows.add(avx2, softmaxRowsAVX2)
 	scoreGradientRows.add(avx2, scoreGradientRowsAVX2)
 	scaleRows.add(avx2, scaleRowsAVX2)
+	dotRows.add(avx2, dotRowsAVX2)
+	logSums.add(avx2, logSumsAVX2)
 }
 
 //go:noescape
@@ -21,6 +25,12 @@ func scoreGradientRowsAVX512(p *float32, ds *float32, row int, rows int, n int, 
 func scaleRowsAVX512(dst *float32, src *float32, dstRow int, srcRow int, rows int, cols int, scales *float32, step int)
 
 //go:noescape
+func dotRowsAVX512(dst *float32, x *float32, y *float32, xRow int, yRow int, rows int, cols int)
+
+//go:noescape
+func logSumsAVX512(tops *float32, sums *float32, n int)
+
+//go:noescape
 func softmaxRowsAVX2(x *float32, row int, rows int, n int, end int, tops *float32, sums *float32)
 
 //go:noescape
@@ -28,3 +38,9 @@ func scoreGradientRowsAVX2(p *float32, ds *float32, row int, rows int, n int, en
 
 //go:noescape
 func scaleRowsAVX2(dst *float32, src *float32, dstRow int, srcRow int, rows int, cols int, scales *float32, step int)
+
+//go:noescape
+func dotRowsAVX2(dst *float32, x *float32, y *float32, xRow int, yRow int, rows int, cols int)
+
+//go:noescape
+func logSumsAVX2(tops *float32, sums *float32, n int)

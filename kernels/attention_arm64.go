@@ -6,6 +6,8 @@ func init() {
 	softmaxRows.add(neon, softmaxRowsNEON)
 	scoreGradientRows.add(neon, scoreGradientRowsNEON)
 	scaleRows.add(neon, scaleRowsNEON)
+	dotRows.add(neon, dotRowsNEON)
+	logSums.add(neon, logSumsNEON)
 }
 
 //go:noescape
@@ -16,3 +18,9 @@ func scoreGradientRowsNEON(p *float32, ds *float32, row int, rows int, n int, en
 
 //go:noescape
 func scaleRowsNEON(dst *float32, src *float32, dstRow int, srcRow int, rows int, cols int, scales *float32, step int)
+
+//go:noescape
+func dotRowsNEON(dst *float32, x *float32, y *float32, xRow int, yRow int, rows int, cols int)
+
+//go:noescape
+func logSumsNEON(tops *float32, sums *float32, n int)

@@ -226,3 +226,12 @@ func TestAttentionAllocatesLittle(t *testing.T) {
 		}
 	})
 }
+
+func TestLog32(t *testing.T) {
+	for _, x := range []float32{1, 1.0000001, 1.41, 1.42, 2, 3, 17.5, 1000, 1e30, 1e-30} {
+		near(t, fmt.Sprintf("log32(%v)", x), []float32{log32(x)}, []float64{math.Log(float64(x))}, 1e-7)
+	}
+	if !math.IsNaN(float64(log32(float32(math.NaN())))) {
+		t.Error("log32(NaN) is a number")
+	}
+}

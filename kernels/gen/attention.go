@@ -7,6 +7,8 @@ func emitAttention(a *Asm) {
 	emitSoftmaxRows(a)
 	emitScoreGradientRows(a)
 	emitScaleRows(a)
+	emitDotRows(a)
+	emitLogSums(a)
 }
 
 func pointer(name string) Param { return Param{name, "*float32"} }
@@ -197,5 +199,99 @@ func emitScaleRows(a *Asm) {
 	a.AddReg(scales, step, 0)
 	a.AddImm(rows, -1)
 	a.JumpIf(rows, ">", 0, next)
+	a.Return()
+}
+
+// emitDotRows writes dotRows.
+func emitDotRows(a *Asm) {
+	a.FuncIn("dotRows", "dotRows", pointer("dst"), pointer("x"), pointer("y"), number("xRow"), number("yRow"),
+		number("rows"), number("cols"))
+	a.loadArgs("dst", "x", "y", "xRow", "yRow", "rows", "cols")
+	dst, x, y, xRow, yRow, rows, cols, left, index := R(0), R(1), R(2), R(3), R(4), R(5), R(6), R(7), R(8)
+	sum, v, w := W(0), W(1), W(2)
+	next := a.NewLabel("row")
+	a.Label(next)
+	a.Zero(sum)
+	a.RowLoop(cols, left, index, func(tail bool) {
+		a.LoadPart(v, Elem(x, index), tail)
+		a.LoadPart(w, Elem(y, index), tail)
+		a.Fma(sum, v, w)
+	})
+	a.Fold(sum)
+	a.storeLane(At(dst, 0), sum)
+	a.AddReg(x, xRow, 0)
+	a.AddReg(y, yRow, 0)
+	a.AddImm(dst, 4)
+	a.AddImm(rows, -1)
+	a.JumpIf(rows, ">", 0, next)
+	a.Return()
+}
+
+// Coefficients of the logarithm, the same as in kernels/attention.go, which
+// explains them.
+var logPoly = []float32{7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+	-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1}
+
+const logHalfRoot = 0x3F3504F3
+
+// Log sets dst = ln x for positive normal numbers. f and t are lost, x is kept.
+func (a *Asm) Log(dst, x, f, t W) {
+	bits := N(a.scratch())
+	a.ConstBits(bits, logHalfRoot)
+	a.each(func(_ int, r []int) { a.IntSub(N(r[0]), N(r[1]), bits) }, t, x)
+	a.ConstBits(bits, 1<<23-1)
+	a.each(func(_ int, r []int) { a.And(N(r[0]), N(r[1]), bits) }, f, t)
+	a.ConstBits(bits, logHalfRoot)
+	a.each(func(_ int, r []int) { a.IntAdd(N(r[0]), N(r[0]), bits) }, f)
+	a.SubConst(f, f, 1)
+	a.ShiftRightSigned(t, t, 23)
+	a.ToFloat(t, t) // the exponent
+	a.Const(dst, logPoly[0])
+	for _, c := range logPoly[1:] {
+		a.MulAddConst(dst, f, c)
+	}
+	a.logFinish(dst, f, t)
+}
+
+// logFinish sets p = f + f³p - f²/2 + e·ln 2, given the exponent e. All are lost.
+func (a *Asm) logFinish(p, f, e W) {
+	square := W(a.T.Wides() - 1)
+	a.Mul(square, f, f)
+	a.each(func(_ int, r []int) {
+		s := N(a.scratch())
+		a.Mul(s, N(r[1]), N(r[2]))
+		a.Mul(N(r[0]), s, N(r[0]))
+	}, p, square, f)
+	a.addProduct(p, e, -2.12194440e-4)
+	a.addProduct(p, square, -0.5)
+	a.Add(p, p, f)
+	a.addProduct(p, e, 0.693359375)
+}
+
+// addProduct sets acc = acc + x·c, rounded once.
+func (a *Asm) addProduct(acc, x Vec, c float32) {
+	s := N(a.scratch())
+	a.Const(s, c)
+	a.each(func(_ int, r []int) { a.Fma(N(r[0]), N(r[1]), s) }, acc, x)
+}
+
+// emitLogSums writes logSums.
+func emitLogSums(a *Asm) {
+	a.FuncIn("logSums", "logSums", pointer("tops"), pointer("sums"), number("n"))
+	a.loadArgs("tops", "sums", "n")
+	tops, sums, n := R(0), R(1), R(2)
+	x, y, f, t, one := W(0), W(1), W(2), W(3), W(4)
+	a.Loop16(n, []Reg{tops, sums}, func(tail bool) {
+		a.Const(one, 1)
+		a.LoadOr(x, At(sums, 0), one, tail)
+		a.Log(y, x, f, t)
+		a.Sub(f, x, x)
+		a.Add(y, y, f)
+		a.LoadPart(t, At(tops, 0), tail)
+		a.Add(t, t, y)
+		a.StorePart(At(tops, 0), t, tail)
+		a.Div(x, one, x)
+		a.StorePart(At(sums, 0), x, tail)
+	})
 	a.Return()
 }
