@@ -26,6 +26,12 @@ func (v View) Table(records []Record, items ItemSource) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	return v.build(l, records, items)
+}
+
+// build makes the table of a layout. Chance levels may stand in records that
+// the layout does not show.
+func (v View) build(l *layout, records []Record, items ItemSource) (*Table, error) {
 	t := &Table{Name: v.Slug(), Title: v.Title, RowKeys: l.rows, ColKeys: l.cols}
 	t.Rows, t.Cols = l.headings(l.rows), l.headings(l.cols)
 	groups := l.groups(t)

@@ -32,6 +32,9 @@ func escapeMarkdown(s string) string {
 	runes := []rune(visible(s))
 	var b strings.Builder
 	for i, r := range runes {
+		if i == 0 && (r == '-' || r == '+' || r == '=') {
+			b.WriteByte('\\') // no list, no underlining
+		}
 		switch r {
 		case '<':
 			b.WriteString("&lt;")

@@ -2,6 +2,7 @@ package results
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -43,6 +44,9 @@ func MeanInterval(values []float64) Interval {
 	case n > 2:
 		half := quantileT(0.975, float64(n-1)) * math.Sqrt(variance(values)/float64(n))
 		i.Spread, i.Low, i.High = SpreadT, mean-half, mean+half
+		if !finite(i.Low) || !finite(i.High) { // squares beyond 1e308: the range is all that can be said
+			i.Spread, i.Low, i.High = SpreadRange, slices.Min(values), slices.Max(values)
+		}
 	}
 	return i
 }
@@ -59,11 +63,18 @@ func twoSided(t, df float64) float64 {
 }
 
 func mean(values []float64) float64 {
-	sum := 0.0
+	sum, n := 0.0, float64(len(values))
 	for _, v := range values {
 		sum += v
 	}
-	return sum / float64(len(values))
+	if finite(sum) {
+		return sum / n
+	}
+	sum = 0
+	for _, v := range values {
+		sum += v / n
+	}
+	return sum
 }
 
 // variance is the unbiased one, with n-1 below.

@@ -20,10 +20,12 @@ type Comparison struct {
 
 // Significant says whether the difference is one at the 5 % level. What could
 // not be tested is not.
-func (c Comparison) Significant() bool { return c.P < 0.05 }
+func (c Comparison) Significant() bool { return c.Testable() && c.P < 0.05 }
 
 // Testable says whether P is a probability.
-func (c Comparison) Testable() bool { return !math.IsNaN(c.P) }
+func (c Comparison) Testable() bool {
+	return finite(c.Diff) && finite(c.SE) && finite(c.DF) && finite(c.P)
+}
 
 // PairedItems compares two arms on the same items: a and b hold one Items a
 // seed, a[j] and b[j] of the same seed where both have as many.
