@@ -41,15 +41,11 @@ func niceStep(v float64) float64 {
 
 // logTicks returns ticks of values in [low, high], placed at their decimal
 // logarithm: whole decades where there are more than three, else 1-2-5 steps,
-// and linear steps within a factor of five. low must be positive.
+// and linear steps within a factor of five or where only two would be left. low must be positive.
 func logTicks(low, high float64, most int) []plot.Tick {
 	decades := math.Log10(high / low)
 	if decades < 0.7 {
-		ticks := linearTicks(low, high, most)
-		for i := range ticks {
-			ticks[i].Value = math.Log10(ticks[i].Value)
-		}
-		return ticks
+		return logarithms(linearTicks(low, high, most))
 	}
 	multiples := []float64{1, 2, 5}
 	if decades > 3 {
@@ -65,7 +61,21 @@ func logTicks(low, high float64, most int) []plot.Tick {
 			}
 		}
 	}
+	if len(ticks) < 3 {
+		return logarithms(linearTicks(low, high, most))
+	}
 	return ticks
+}
+
+// logarithms moves ticks from their values to their decimal logarithms. What
+// has none is left out.
+func logarithms(ticks []plot.Tick) (moved []plot.Tick) {
+	for _, tick := range ticks {
+		if tick.Value > 0 {
+			moved = append(moved, plot.Tick{Value: math.Log10(tick.Value), Label: shortNumber(tick.Value)})
+		}
+	}
+	return moved
 }
 
 // shortNumber prints 2, 0.05, 20k, 1.5M, 10⁻⁵.
