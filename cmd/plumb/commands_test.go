@@ -45,7 +45,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: os.Getenv("GOLDEN") == "update",
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"status": checkStatus},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": checkStatus, "tinymodel": makeModel,
+		},
 	})
 }
 

@@ -1,0 +1,345 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"plumb/internal/registry"
+	"plumb/results"
+)
+
+// A score is one number that eval found: a line of its table.
+type score struct {
+	Model     string         `json:"model"`
+	Task      string         `json:"task"` // "text" for --text
+	Version   string         `json:"version"`
+	Split     string         `json:"split,omitempty"`
+	Shots     int            `json:"shots"` // solved examples shown before each item: none
+	Metric    string         `json:"metric"`
+	Value     *float64       `json:"value"` // null when Status is not ok
+	Unit      string         `json:"unit"`
+	StdErr    *float64       `json:"stderr"` // null where it is not known
+	N         int            `json:"n"`      // items, tokens or bytes
+	Clusters  int            `json:"clusters,omitempty"`
+	Chance    *float64       `json:"chance,omitempty"`
+	Truncated int            `json:"truncated"` // items whose context was cut
+	Shifted   int            `json:"shifted"`   // choices with a token across the border of context and continuation
+	Unscored  int            `json:"unscored"`  // items that could not be scored
+	BOS       string         `json:"bos"`
+	Context   int            `json:"context"` // of the model, in tokens
+	Data      string         `json:"data"`    // what was read
+	DataHash  string         `json:"data_sha256,omitempty"`
+	TokenHash string         `json:"tokens_sha256,omitempty"`
+	Items     string         `json:"items,omitempty"` // hash of the items file
+	Status    results.Status `json:"status"`
+	Note      string         `json:"note,omitempty"`
+}
+
+// invalid returns a score without a value for each metric.
+func (s score) invalid(metrics []string, reason string) []score {
+	var scores []score
+	for _, m := range metrics {
+		s.Metric, s.Status, s.Note = m, results.StatusInvalid, joinNotes(reason, s.Note)
+		scores = append(scores, s)
+	}
+	return scores
+}
+
+// scoreFormats holds the ways to write scores by name.
+var scoreFormats = registry.New[func(a *app, w io.Writer, scores []score, o evalOptions) error]("format")
+
+func init() {
+	scoreFormats.Add("text", writeScoreText)
+	scoreFormats.Add("markdown", writeScoreMarkdown)
+	scoreFormats.Add("csv", writeScoreCSV)
+	scoreFormats.Add("json", writeScoreJSON)
+	scoreFormats.Add("lm-eval", writeScoreHarness)
+}
+
+// writeScores prints scores as the flags ask for: --json means JSON whatever
+// the format, and the JSON of lm-eval for that one.
+func writeScores(a *app, scores []score, o evalOptions) error {
+	switch {
+	case a.json && o.format == "lm-eval":
+		return a.emit(harnessResults(scores, o))
+	case a.json:
+		return writeScoreJSON(a, a.out, scores, o)
+	}
+	write, err := scoreFormats.Get(o.format)
+	if err != nil {
+		return err
+	}
+	return write(a, a.out, scores, o)
+}
+
+func writeScoreJSON(a *app, _ io.Writer, scores []score, _ evalOptions) error {
+	for _, s := range scores {
+		if err := a.emit(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scoreHeader names the columns of tables for people.
+var scoreHeader = []string{"task", "version", "shots", "metric", "#value", "", "#stderr", "#n", "#chance"}
+
+// cells are those of a table for people; mark is that of a footnote.
+func (s score) cells(mark string) []string {
+	metric := s.Metric
+	if mark != "" {
+		metric += " (" + mark + ")"
+	}
+	row := []string{s.Task, s.Version, strconv.Itoa(s.Shots), metric, string(s.Status), "", "", strconv.Itoa(s.N), ""}
+	if s.Value != nil {
+		row[4] = fmt.Sprintf("%.4f", *s.Value)
+	}
+	if s.StdErr != nil {
+		row[5], row[6] = "±", fmt.Sprintf("%.4f", *s.StdErr)
+	}
+	if s.Chance != nil {
+		row[8] = fmt.Sprintf("%.4f", *s.Chance)
+	}
+	return row
+}
+
+// footnotes marks the distinct notes of scores: which mark each score has, and
+// the lines below the table.
+func footnotes(scores []score) (marks, lines []string) {
+	known := map[string]string{}
+	for _, s := range scores {
+		mark := known[s.Note]
+		if s.Note != "" && mark == "" {
+			mark = string(rune('a' + len(known)%26))
+			known[s.Note] = mark
+			lines = append(lines, fmt.Sprintf("(%s) %s", mark, s.Note))
+		}
+		marks = append(marks, mark)
+	}
+	return marks, lines
+}
+
+// about says in one line what all scores of a call have in common.
+func about(scores []score) string {
+	s := scores[0]
+	return fmt.Sprintf("%s, context of %d tokens, bos %s", s.Model, s.Context, s.BOS)
+}
+
+func writeScoreText(a *app, w io.Writer, scores []score, _ evalOptions) error {
+	if _, err := fmt.Fprintf(w, "%s\n\n", about(scores)); err != nil {
+		return err
+	}
+	g := grid{header: scoreHeader}
+	marks, lines := footnotes(scores)
+	for i, s := range scores {
+		g.add(s.cells(marks[i])...)
+	}
+	if err := g.write(w); err != nil || len(lines) == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(lines, "\n"))
+	return err
+}
+
+func writeScoreMarkdown(_ *app, w io.Writer, scores []score, _ evalOptions) error {
+	marks, lines := footnotes(scores)
+	rows := [][]string{}
+	for i, s := range scores {
+		rows = append(rows, s.cells(marks[i]))
+	}
+	if err := writePipes(w, scoreHeader, rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", markdownText(strings.Join(append([]string{about(scores)}, lines...), "  \n")))
+	return err
+}
+
+// writePipes writes a Markdown table. Columns whose header starts with "#" stand
+// right.
+func writePipes(w io.Writer, header []string, rows [][]string) error {
+	names, rules := make([]string, len(header)), make([]string, len(header))
+	for i, name := range header {
+		names[i], rules[i] = name, "---"
+		if numeric, ok := strings.CutPrefix(name, "#"); ok {
+			names[i], rules[i] = numeric, "---:"
+		}
+	}
+	for _, row := range append([][]string{names, rules}, rows...) {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = strings.ReplaceAll(markdownText(cell), "|", `\|`)
+		}
+		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markdownText escapes what Markdown would take for markup.
+func markdownText(text string) string {
+	return strings.NewReplacer("<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "[", `\[`, "_", `\_`).Replace(text)
+}
+
+func writeScoreCSV(_ *app, w io.Writer, scores []score, _ evalOptions) error {
+	table := csv.NewWriter(w)
+	table.Write([]string{"model", "task", "version", "shots", "metric", "value", "unit", "stderr", "n", "chance", "truncated", "unscored", "bos", "context", "status", "note"})
+	for _, s := range scores {
+		table.Write([]string{
+			csvText(s.Model), s.Task, s.Version, strconv.Itoa(s.Shots), s.Metric, floatText(s.Value), s.Unit, floatText(s.StdErr), strconv.Itoa(s.N),
+			floatText(s.Chance), strconv.Itoa(s.Truncated), strconv.Itoa(s.Unscored), s.BOS, strconv.Itoa(s.Context), string(s.Status), csvText(s.Note),
+		})
+	}
+	table.Flush()
+	return table.Error()
+}
+
+// csvText keeps a spreadsheet from reading text as a formula.
+func csvText(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+func floatText(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'g', -1, 64)
+}
+
+// writeScoreHarness prints the line and the table of lm-eval (the Language
+// Model Evaluation Harness), so that readers and scripts find what they know.
+func writeScoreHarness(_ *app, w io.Writer, scores []score, o evalOptions) error {
+	limit := "None"
+	if o.source.limit > 0 {
+		limit = fmt.Sprintf("%.1f", float64(o.source.limit))
+	}
+	if _, err := fmt.Fprintf(w, "plumb (pretrained=%s), gen_kwargs: (None), limit: %s, num_fewshot: None, batch_size: %d\n", scores[0].Model, limit, o.batch); err != nil {
+		return err
+	}
+	var rows [][]string
+	last := ""
+	for _, s := range scores {
+		row := []string{s.Task, s.Version, "none", strconv.Itoa(s.Shots), s.Metric, "↑", "nan", "±", "N/A"}
+		if s.Task == last {
+			row[0], row[1] = "", ""
+		}
+		last = s.Task
+		if results.Better(s.Task+"/"+s.Metric, s.Unit) == "lower" {
+			row[5] = "↓"
+		}
+		if s.Value != nil {
+			row[6] = fmt.Sprintf("%.4f", *s.Value)
+		}
+		if s.StdErr != nil {
+			row[8] = fmt.Sprintf("%.4f", *s.StdErr)
+		}
+		rows = append(rows, row)
+	}
+	return writeAligned(w, []string{"Tasks", "#Version", "Filter", "#n-shot", "Metric", "", "#Value", "", "#Stderr"}, rows)
+}
+
+// writeAligned writes a Markdown table with columns padded to equal width, as
+// lm-eval does.
+func writeAligned(w io.Writer, header []string, rows [][]string) error {
+	widths := make([]int, len(header))
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = strings.TrimPrefix(name, "#")
+		widths[i] = max(1, len([]rune(names[i])))
+		for _, row := range rows {
+			widths[i] = max(widths[i], len([]rune(row[i])))
+		}
+	}
+	line := func(cells []string) string {
+		var b strings.Builder
+		for i, cell := range cells {
+			padding := strings.Repeat(" ", widths[i]-len([]rune(cell)))
+			if strings.HasPrefix(header[i], "#") {
+				cell = padding + cell
+			} else {
+				cell += padding
+			}
+			b.WriteString("|" + cell)
+		}
+		return b.String() + "|\n"
+	}
+	rule := make([]string, len(header))
+	for i, name := range header {
+		rule[i] = strings.Repeat("-", widths[i])
+		if strings.HasPrefix(name, "#") {
+			rule[i] = rule[i][1:] + ":"
+		}
+	}
+	text := line(names) + line(rule)
+	for _, row := range rows {
+		text += line(row)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// harnessResults is the object that lm-eval writes, with its keys.
+func harnessResults(scores []score, o evalOptions) any {
+	found, versions, shots := map[string]map[string]any{}, map[string]string{}, map[string]int{}
+	samples := map[string]map[string]int{}
+	for _, s := range scores {
+		if found[s.Task] == nil {
+			found[s.Task] = map[string]any{"alias": s.Task}
+		}
+		found[s.Task][s.Metric+",none"] = s.Value
+		found[s.Task][s.Metric+"_stderr,none"] = s.StdErr
+		versions[s.Task], shots[s.Task] = s.Version, s.Shots
+		samples[s.Task] = map[string]int{"original": s.N + s.Unscored, "effective": s.N}
+	}
+	var limit any
+	if o.source.limit > 0 {
+		limit = o.source.limit
+	}
+	return map[string]any{
+		"results": found, "versions": versions, "n-shot": shots, "n-samples": samples,
+		"config": map[string]any{"model": "plumb", "model_args": "pretrained=" + scores[0].Model, "batch_size": o.batch, "limit": limit, "bos": scores[0].BOS},
+	}
+}
+
+// scoringStatus is the line of progress while a task is scored.
+func scoringStatus(what, unit string, done, total int, elapsed time.Duration) standing {
+	object := struct {
+		Task    string  `json:"task"`
+		Done    int     `json:"done"`
+		Total   int     `json:"total"`
+		Unit    string  `json:"unit"`
+		Rate    float64 `json:"per_second,omitempty"`
+		Seconds float64 `json:"seconds_left,omitempty"`
+	}{Task: what, Done: done, Total: total, Unit: unit}
+	line := fmt.Sprintf("%s  %s of %s %s", what, grouped(done), grouped(total), unit)
+	if seconds := elapsed.Seconds(); done > 0 && seconds > 0 {
+		object.Rate = float64(done) / seconds
+		object.Seconds = float64(total-done) / object.Rate
+		line += fmt.Sprintf("  %s %s/s  %s left", countText(object.Rate), unit, timeText(time.Duration(object.Seconds*float64(time.Second))))
+	}
+	return standing{line, object}
+}
+
+// hashFile is the SHA-256 of a file in hexadecimal.
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
