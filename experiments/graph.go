@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -84,7 +85,7 @@ func newGraph(trials []*identity, s *store) (*graph, error) {
 func (g *graph) addDone(t *identity) {
 	var data *node
 	for _, s := range append(slices.Clone(t.candidates), t.finals...) {
-		if _, err := g.store.manifest(s.ID); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(g.store.folder(s.ID)); !errors.Is(err, fs.ErrNotExist) {
 			if data == nil {
 				data = g.add(t.data, t)
 			}

@@ -51,6 +51,14 @@ func openLocks(folder string) *locks {
 	return &locks{folder: folder, seen: map[string]sighting{}}
 }
 
+// alone runs act while no other process changes anything that is shared.
+func (l *locks) alone(act func() error) error {
+	if err := os.MkdirAll(l.folder, 0o777); err != nil {
+		return err
+	}
+	return l.guarded(act)
+}
+
 // A lock is held by this process until released or lost.
 type lock struct {
 	from  *locks
@@ -68,10 +76,10 @@ var errLockLost = errors.New("another process has taken this stage over")
 // nil and the holder returned.
 func (l *locks) take(name string) (held *lock, by *holder, err error) {
 	path := filepath.Join(l.folder, name+".lock")
-	if err := os.MkdirAll(l.folder, 0o777); err != nil {
-		return nil, nil, err
-	}
-	err = l.guarded(func() error {
+	err = l.alone(func() error {
+		if err := atomicfile.Clean(l.folder); err != nil {
+			return err
+		}
 		current, err := readHolder(path)
 		if err != nil {
 			return err

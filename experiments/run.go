@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"plumb/internal/atomicfile"
 	"plumb/kernels"
 	"plumb/results"
 	"plumb/tasks"
@@ -442,8 +443,13 @@ func (r *runner) describe(all []*identity) error {
 		return err
 	}
 	file, data := filepath.Join(r.store.root, summaryFile), append(data, '\n')
-	if old, err := os.ReadFile(file); err == nil && slices.Equal(old, data) {
-		return nil
-	}
-	return r.store.disk.write(file, data)
+	return r.locks.alone(func() error {
+		if old, err := os.ReadFile(file); err == nil && slices.Equal(old, data) {
+			return nil
+		}
+		if err := atomicfile.Clean(r.store.root); err != nil {
+			return err
+		}
+		return r.store.disk.write(file, data)
+	})
 }

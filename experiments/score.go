@@ -204,7 +204,7 @@ func (s *scoring) measured(task tasks.Task, name string, r eval.Result, hash str
 	for _, metric := range metrics {
 		record := results.Record{
 			Metric: name + "/" + metric.Name, Unit: "share", Items: hash, Tokens: r.TokenHash,
-			Status: results.StatusOK, Note: join2(r.Note(), metric.Note),
+			Status: results.StatusOK, Note: metric.Note,
 		}
 		measure(&record, metric.Value, metric.StdErr, metric.N)
 		s.add(record)
