@@ -180,7 +180,7 @@ func TestRandomRecords(t *testing.T) {
 	statuses := []Status{StatusOK, StatusOK, StatusOK, StatusDiverged, StatusFailed, StatusInvalid}
 	values := []float64{0, 1, -1, 0.5, 1e-300, 1e300, -1e300, 123456789, 0.1}
 	units := []string{"share", "bits/byte", "bytes", "", "seconds"}
-	for trial := range 400 {
+	for trial := range 200 {
 		var records []Record
 		for i := range random.IntN(12) {
 			r := Record{Trial: fmt.Sprint(i), Seed: uint64(random.IntN(3)), Metric: []string{"a/acc", "b/x"}[random.IntN(2)], Unit: units[random.IntN(5)],
@@ -228,16 +228,16 @@ func TestCompareNatural(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	tests := []struct {
-		v        float64
-		unit     string
-		decimals int
-		want     string
+		v     float64
+		unit  string
+		error float64
+		want  string
 	}{
-		{0.53219, "share", 3, "0.532"}, {163_200_000, "params", 3, "163.2M"}, {999_950, "bytes", 3, "1.0M"}, {9999, "bytes", 3, "9999"},
-		{2.40231, "bits/byte", 4, "2.4023"}, {-0.5, "", 3, "-0.500"}, {1e300, "share", 3, "1e+300"},
+		{0.53219, "share", 0.01, "0.532"}, {163_200_000, "params", 0, "163.2M"}, {999_950, "bytes", 0, "1.0M"}, {9999, "bytes", 0, "9999"},
+		{2.40231, "bits/byte", 0.0004, "2.4023"}, {0.0005, "setting", 0, "0.0005"}, {1e300, "share", 0, "1e+300"}, {16, "layers", 0, "16"},
 	}
 	for _, test := range tests {
-		if got := formatNumber(test.v, test.unit, test.decimals); got != test.want {
+		if got := formatNumber(test.v, decimalsFor(test.unit, []float64{test.error})); got != test.want {
 			t.Errorf("%v %s is %q, want %q", test.v, test.unit, got, test.want)
 		}
 	}

@@ -181,6 +181,9 @@ func (g *group) remarks() (texts []string) {
 			texts = append(texts, r.Note)
 		}
 	}
+	if slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, "truncated") }) {
+		return texts // the notes of the records count them
+	}
 	truncated := 0
 	for _, x := range g.arm.items {
 		truncated = max(truncated, x.Truncated())

@@ -48,7 +48,7 @@ type Cell struct {
 	Tied     bool       // not significantly worse than the best
 	Versus   Comparison // with the best cell; Method is empty where there was none
 	Marks    []string   // of footnotes
-	Decimals int        // digits behind the point when printed
+	Decimals int        // digits behind the point when printed; negative for counts and for four significant digits
 }
 
 // A Note is a footnote. Mark is empty when it holds for the whole table.
@@ -72,9 +72,10 @@ func (c Cell) Text() string {
 		}
 		return c.Word
 	}
-	number := func(v float64) string { return formatNumber(v, c.Unit, c.Decimals) }
+	number := func(v float64) string { return formatNumber(v, c.Decimals) }
 	text := number(c.Interval.Mean)
 	switch {
+	case c.Decimals < 0 && c.Interval.Half() == 0: // a count that no seed changes
 	case c.Interval.Spread == SpreadT:
 		text += " ± " + number(c.Interval.Half())
 	case c.Interval.Spread == SpreadRange:
@@ -177,24 +178,40 @@ func Better(metric, unit string) string {
 	return ""
 }
 
-// counted are the units printed with a suffix k, M, G, T instead of decimals.
-var counted = map[string]bool{"bytes": true, "params": true, "weights": true, "tokens": true, "FLOPs": true, "flops": true, "MACs": true}
-
-// baseDecimals is how many digits behind the point a unit usually has.
-func baseDecimals(unit string) int {
-	switch unit {
-	case "seconds", "s", "tokens/s", "percent":
-		return 1
-	}
-	return 3
+// forms says how the numbers of a unit are printed: with a fixed number of
+// digits behind the point at least, or as counts. Other units have four
+// significant digits, so that a learning rate of 0.0005 stays one.
+var forms = map[string]int{
+	"share": 3, "percent": 1, "seconds": 1, "s": 1, "tokens/s": 1,
+	"bytes": asCount, "params": asCount, "parameters": asCount, "weights": asCount, "tokens": asCount, "items": asCount,
+	"FLOPs": asCount, "flops": asCount, "MACs": asCount, "operations/token": asCount, "FLOPs/token": asCount, "bytes/token": asCount,
+	"layers": asCount, "blocks": asCount, "channels": asCount, "heads": asCount,
 }
 
-const maxDecimals = 6
+const (
+	asCount       = -1 // with a suffix k, M, G, T
+	asSignificant = -2 // with four significant digits
+	maxDecimals   = 6
+)
+
+// formOf returns the digits behind the point, asCount or asSignificant.
+func formOf(unit string) int {
+	if form, ok := forms[unit]; ok {
+		return form
+	}
+	if strings.HasPrefix(unit, "nats/") || strings.HasPrefix(unit, "bits/") {
+		return 3
+	}
+	return asSignificant
+}
 
 // decimalsFor returns enough digits that the smallest error shows one that is
 // not zero.
 func decimalsFor(unit string, errors []float64) int {
-	decimals := baseDecimals(unit)
+	decimals := formOf(unit)
+	if decimals < 0 {
+		return decimals
+	}
 	for _, e := range errors {
 		for e > 0 && decimals < maxDecimals && e < 0.95*math.Pow10(-decimals) {
 			decimals++
@@ -203,11 +220,12 @@ func decimalsFor(unit string, errors []float64) int {
 	return decimals
 }
 
-func formatNumber(v float64, unit string, decimals int) string {
-	if counted[unit] {
+// formatNumber prints v with so many decimals, or in the form that they stand for.
+func formatNumber(v float64, decimals int) string {
+	switch {
+	case decimals == asCount:
 		return formatCount(v)
-	}
-	if a := math.Abs(v); a >= 1e7 || decimals == 0 {
+	case decimals == asSignificant || math.Abs(v) >= 1e7:
 		return strconv.FormatFloat(v, 'g', 4, 64)
 	}
 	return strconv.FormatFloat(v, 'f', decimals, 64)
