@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"plumb/internal/atomicfile"
@@ -73,10 +74,16 @@ func WriteCurve(path string, c Curve) error {
 
 // ReadCurve reads what WriteCurve wrote. What has changed since is a *CorruptError.
 func ReadCurve(path string) (Curve, error) {
-	lines, torn, err := sealedLines(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return Curve{}, err
 	}
+	return parseCurve(path, data)
+}
+
+// parseCurve reads the bytes of the file called path.
+func parseCurve(path string, data []byte) (Curve, error) {
+	lines, torn := sealedLines(data)
 	corrupt := func(line int, err error) (Curve, error) {
 		return Curve{}, &CorruptError{File: path, Line: line, Reason: err.Error()}
 	}

@@ -140,7 +140,7 @@ func ReadItems(dir, hash string) (Items, error) {
 	if got := hashOf(data); got != hash {
 		return Items{}, &CorruptError{File: path, Reason: fmt.Sprintf("its bytes have the hash %s", got)}
 	}
-	return ReadItemsFile(path)
+	return parseItems(path, data)
 }
 
 // isHash keeps names from a record, which may come from anywhere, from
@@ -153,10 +153,16 @@ func isHash(s string) bool {
 // ReadItemsFile reads an items file wherever it lies, checking each line
 // against its checksum and the number of lines against the header.
 func ReadItemsFile(path string) (Items, error) {
-	lines, torn, err := sealedLines(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return Items{}, err
 	}
+	return parseItems(path, data)
+}
+
+// parseItems reads the bytes of the file called path.
+func parseItems(path string, data []byte) (Items, error) {
+	lines, torn := sealedLines(data)
 	corrupt := func(line int, err error) (Items, error) {
 		return Items{}, &CorruptError{File: path, Line: line, Reason: err.Error()}
 	}

@@ -188,10 +188,16 @@ func syncFolder(path string) error {
 // has fields that a Record lacks, is a *CorruptError that names file and line,
 // and then no record is returned.
 func ReadRecords(path string) (records []Record, torn int, err error) {
-	lines, torn, err := sealedLines(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, 0, err
 	}
+	return parseRecords(path, data)
+}
+
+// parseRecords reads the bytes of the file called path.
+func parseRecords(path string, data []byte) (records []Record, torn int, err error) {
+	lines, torn := sealedLines(data)
 	for i, line := range lines {
 		var r Record
 		err := unseal(line, &r)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 )
 
@@ -101,19 +100,15 @@ func encodeJSON(v any) []byte {
 
 // sealedLines returns the lines of a file without their newlines, and how many
 // bytes follow the last newline: an unfinished line, torn off by a crash.
-func sealedLines(path string) (lines [][]byte, torn int, err error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, 0, err
-	}
+func sealedLines(data []byte) (lines [][]byte, torn int) {
 	for len(data) > 0 {
 		line, rest, whole := bytes.Cut(data, []byte("\n"))
 		if !whole {
-			return lines, len(line), nil
+			return lines, len(line)
 		}
 		lines, data = append(lines, line), rest
 	}
-	return lines, 0, nil
+	return lines, 0
 }
 
 // validText says what is wrong with strings that are to be stored: JSON would
