@@ -69,13 +69,16 @@ func (x matrix) from(i, j int) matrix {
 // at points to element (i, j).
 func (x matrix) at(i, j int) *float32 { return &x.data[i*x.row+j*x.col] }
 
-// Sizes of blocks. A panel of stepBlock steps and 32 columns takes 32 KiB,
-// two thirds of a first-level cache, and rowBlock rows of as many steps half
-// of a second-level cache. taskProducts is the size of a task: 20 to 80 µs.
+// Sizes of blocks. A panel of stepBlock steps and 32 columns is as large as a
+// first-level cache, of which the rows in use need little, and rowBlock rows
+// of as many steps fit a second-level cache. Tasks are as large as a small
+// product can be shared in: leastTask takes about 20 µs with AVX-512. They
+// grow to mostTask where there are enough, so that less is packed twice.
 const (
-	stepBlock    = 256
-	rowBlock     = 512
-	taskProducts = 4 << 20
+	stepBlock = 384
+	rowBlock  = 512
+	leastTask = 2 << 20 // fused multiply-adds
+	mostTask  = 8 << 20
 )
 
 // A shape says how the tiles of an instruction set are cut: at most rows, and
@@ -337,13 +340,21 @@ func multiply(c, a, b matrix, rows, steps, cols int, add bool) {
 }
 
 // plan cuts c into tasks and returns their number. Every task packs its own
-// part of b, so b is cut first and rows only where that gives too few tasks.
+// part of b, which pays off over rowBlock rows and is affordable over fewer.
 func (p *product) plan() int {
 	width := 2 * p.shape.lanes
 	panels := (p.cols + width - 1) / width
-	tasks := max(1, p.rows*p.steps*p.cols/taskProducts)
-	rowTasks := max((p.rows+rowBlock-1)/rowBlock, min((tasks+panels-1)/panels, p.rows/128))
+	products := p.rows * p.steps * p.cols
+	tasks := max(1, products/min(max(products/32, leastTask), mostTask))
+	rowTasks := max(1, min(tasks, p.rows/rowBlock))
 	colTasks := min(panels, (tasks+rowTasks-1)/rowTasks)
+	if rowTasks*colTasks < tasks {
+		fewest := 112
+		if p.b.col == 1 {
+			fewest = 42 // rows are copied faster than columns
+		}
+		rowTasks = max(rowTasks, min((tasks+colTasks-1)/colTasks, p.rows/fewest))
+	}
 	p.rowsEach = (p.rows + rowTasks - 1) / rowTasks
 	p.colsEach = (panels + colTasks - 1) / colTasks * width
 	p.rowTasks = (p.rows + p.rowsEach - 1) / p.rowsEach
