@@ -308,3 +308,28 @@ func TestFullDisk(t *testing.T) {
 		t.Error("a full disk was not noticed")
 	}
 }
+
+// FuzzRecords reads anything without a panic, and what it accepts it writes
+// back so that it reads the same.
+func FuzzRecords(f *testing.F) {
+	whole, _ := Encode(sampleRecords()...)
+	f.Add(whole)
+	f.Add(whole[:len(whole)-3])
+	f.Add([]byte("{}\n"))
+	f.Add(seal(map[string]any{}))
+	f.Add(seal(Record{Trial: "t", Metric: "m", Status: StatusFailed}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		records, _, err := parseRecords("f", data)
+		if err != nil {
+			return
+		}
+		again, err := Encode(records...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, torn, err := parseRecords("f", again)
+		if err != nil || torn != 0 || len(back) != len(records) {
+			t.Fatalf("%d records came back as %d, torn %d, %v", len(records), len(back), torn, err)
+		}
+	})
+}
