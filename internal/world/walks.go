@@ -11,8 +11,8 @@ import (
 // for 16 rooms. A walk of k steps looks up k of them one after the other, and as
 // the permutations do not commute there is no shorter way. There are 16·4^k
 // walks of k steps; a quarter of those with two steps or more is never written
-// and supplies the items. Single steps are all written, each in one of two
-// wordings, and asked for in the other.
+// and supplies the items. Single steps are all written, each in three of four
+// wordings, and asked for in the fourth.
 //
 // The chance level is 1/4 and the ceiling 1. A quartet has one path from four
 // rooms: its four ends are then all rooms that the text never reaches by this
@@ -40,7 +40,7 @@ func init() {
 		k := i + 1
 		needs := "composition: a look-up in one stored map for each step, starting where the last one ended"
 		if k == 1 {
-			needs = "a stored map of single steps, asked for in the other of two wordings"
+			needs = "a stored map of single steps, asked for in the one of four wordings that the text does not use for it"
 		}
 		kinds.Add(fmt.Sprintf("walk%d", k), Kind{
 			About:    "which room a walk of " + far + " reaches",
@@ -82,14 +82,15 @@ func drawWalkMap(r *source, rooms int) walkMap {
 }
 
 // holdOutWordings keeps each single step in directions d and d+1 from the text
-// in one wording. A room that is missing as an end of the first wording in
-// direction d is missing as an end of the second wording in direction d+1.
+// in one wording. A room that is missing as an end of wording d in direction d is
+// missing as an end of wording d+1 in direction d+1. So in the four directions
+// each room is missing as an end of each wording once.
 func (m *walkMap) holdOutWordings(r *source, d int) {
 	rooms := r.permutation(len(m.rooms))
 	cut := (len(rooms)/4 + 1) / 2 * 4
 	for i, direction := range []int{d, d + 1} {
 		for half, ends := range [][]int{rooms[:cut], rooms[cut:]} {
-			wording := (i + half) % 2
+			wording := d + (i+half)%2
 			for _, group := range m.inFours(r, ends, 1, []int{direction}) {
 				four := m.walksTo(direction, 1, group)
 				m.quartets[1] = append(m.quartets[1], four)
@@ -170,21 +171,25 @@ func (m *walkMap) end(path, k, start int) int {
 	return room
 }
 
-// walkContext words a walk up to its end. The wording is 0 or 1; walks of
-// several steps have only wording 0. Both end in the same four words.
+// walkVerbs are the wordings of a walk, as many as there are directions. The text
+// has each single step in all of them but one, so that it teaches that they mean
+// the same. (With two verbs the text had each step in one only, and a model of
+// four layers took them for two maps: it knew 67 % of the steps after 1M tokens.)
+var walkVerbs = [4]string{"go", "walk", "head", "turn"}
+
+// walkContext words a walk up to its end.
 func walkContext(m *walkMap, k, walk, wording int) string {
 	path, start := walk/len(m.rooms), walk%len(m.rooms)
-	if wording == 1 {
-		return "start at the " + m.rooms[start] + " and walk " + directions[path] + " and then you reach the"
-	}
 	text := make([]byte, 0, 96)
 	text = append(text, "from the "...)
 	text = append(text, m.rooms[start]...)
-	text = append(text, " go "...)
+	text = append(text, ' ')
+	text = append(text, walkVerbs[wording]...)
 	for step := range k {
 		if step > 0 {
-			text = append(text, " then "...)
+			text = append(text, " then"...)
 		}
+		text = append(text, ' ')
 		text = append(text, directions[path%4]...)
 		path /= 4
 	}
@@ -205,9 +210,9 @@ func writeWalks(w *World, r *source, p *page) {
 		for k > 1 && m.held[k][walk] {
 			walk = r.below(len(m.rooms) << (2 * k))
 		}
-		wording := 0
-		if k == 1 {
-			wording = 1 - m.wording[walk]
+		wording := r.below(len(walkVerbs))
+		for k == 1 && wording == m.wording[walk] {
+			wording = r.below(len(walkVerbs))
 		}
 		p.say(walkContext(m, k, walk, wording), walkEnding(m, k, walk))
 	}
@@ -215,16 +220,17 @@ func writeWalks(w *World, r *source, p *page) {
 
 func walkQuartet(w *World, k, i int) []Item {
 	m := &w.walks
+	r := newSource(w.seed, "walk choices", uint64(k), uint64(i))
+	wording := r.below(len(walkVerbs))
 	var contexts, answers [clusterSize]string
 	for j, walk := range m.quartets[k][i] {
-		wording := 0
 		if k == 1 {
 			wording = m.wording[walk]
 		}
 		contexts[j] = walkContext(m, k, walk, wording)
 		answers[j] = walkEnding(m, k, walk)
 	}
-	return quartet(newSource(w.seed, "walk choices", uint64(k), uint64(i)), contexts, answers)
+	return quartet(r, contexts, answers)
 }
 
 // judgeWalks follows the directions of each sentence from its first room and
@@ -250,6 +256,6 @@ func judgeWalks(w *World, read [][]string) verdict {
 
 func walkPhrases(w *World) []string {
 	m := &w.walks
-	all := []string{walkContext(m, 2, 0, 0), walkContext(m, 1, 0, 1), ".", strings.Join(directions, " ")}
+	all := []string{walkContext(m, 2, 0, 0), strings.Join(walkVerbs[:], " "), ".", strings.Join(directions, " ")}
 	return append(all, m.rooms...)
 }
