@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type Options struct {
 	Out      string       // folder of all experiments; the run's own is below it, under the spec's name
 	Source   tasks.Source // where texts and task files lie
 	Jobs     int          // trials at a time; 0 means one for each processor
+	Workers  int          // goroutines that the kernels of each of them may use; 0 shares the processors out
 	Only     string       // a pattern of path.Match for labels, IDs or numbers of trials; empty means all
 	Failed   bool         // only trials that failed or diverged when they were last run; these are run again
 	Observe  func(Event)  // told what happens, one event at a time; nil for nobody
@@ -103,9 +105,6 @@ func newRunner(spec *Spec, o Options) (*runner, error) {
 	if r.options.Executor == nil {
 		r.options.Executor = trainer{}
 	}
-	if r.options.Jobs <= 0 {
-		r.options.Jobs = runtime.GOMAXPROCS(0)
-	}
 	all, err := identifyAll(spec.Trials(), r.sources)
 	if err != nil {
 		return nil, err
@@ -121,11 +120,20 @@ func newRunner(spec *Spec, o Options) (*runner, error) {
 	if r.graph, err = newGraph(r.trials, r.store); err != nil {
 		return nil, environment(err)
 	}
-	r.options.Jobs = max(1, min(r.options.Jobs, len(r.graph.nodes)))
-	r.workers = max(1, runtime.GOMAXPROCS(0)/r.options.Jobs)
+	r.options.Jobs = jobsFor(r.options.Jobs, len(r.graph.nodes))
+	r.workers = cmp.Or(max(0, o.Workers), max(1, runtime.GOMAXPROCS(0)/r.options.Jobs))
 	kernels.SetWorkers(r.workers)
 	r.watch = newWatch(r)
 	return r, nil
+}
+
+// jobsFor is how many stages are worked on at a time: one for each processor
+// where nothing is asked, since small models train best on one each.
+func jobsFor(asked, stages int) int {
+	if asked <= 0 {
+		asked = runtime.GOMAXPROCS(0)
+	}
+	return max(1, min(asked, stages))
 }
 
 func identifyAll(trials []*Trial, src *sources) ([]*identity, error) {
@@ -367,6 +375,9 @@ func (r *runner) execute(ctx context.Context, n *node) (err error) {
 	n.outcome, err = do(ctx, job)
 	if err != nil {
 		return err
+	}
+	if n.kind == TrainStage {
+		debug.FreeOSMemory() // the next model is allocated anew
 	}
 	return clock.write(r.store.disk)
 }

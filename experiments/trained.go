@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 )
@@ -29,9 +30,27 @@ func ModelFolder(stage string) (string, error) {
 		return "", err
 	}
 	if in.Train == "" {
-		return "", fmt.Errorf("%s is a trial whose settings were tuned: name the stage that its records tell of", stage)
+		in.Train, err = s.best(in)
 	}
-	return filepath.Join(s.folder(in.Train), modelFolder), nil
+	return filepath.Join(s.folder(in.Train), modelFolder), err
+}
+
+// best returns the training stage that the candidates of a tuned trial decide.
+func (s *store) best(in scoreInputs) (string, error) {
+	best, least := "", math.Inf(1)
+	for i, id := range in.Candidates {
+		record, err := readMetric(s.folder(id), validNats)
+		if err != nil {
+			return "", err
+		}
+		if i < len(in.Final) && (best == "" || record.Value != nil && *record.Value < least) {
+			best = in.Final[i]
+			if record.Value != nil {
+				least = *record.Value
+			}
+		}
+	}
+	return best, nil
 }
 
 // TrainedWorld returns the built-in world that the model in dir learnt from. It
