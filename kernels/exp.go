@@ -3,9 +3,9 @@ package kernels
 import "math"
 
 // Coefficients of exp32. expC2 to expC6 are twice the coefficients of r² to r⁶
-// in a minimax polynomial for exp(r) on |r| <= ln2/2 whose first two terms are
-// 1 + r; its relative error is 1.1e-8. They are fitted with Remez' algorithm
-// to (exp(r)-1)/r and rounded to float32. The factor of two makes room for
+// in a polynomial for exp(r) on |r| <= ln2/2 whose first two terms are 1 + r;
+// its relative error is 1.1e-8. They are a Chebyshev fit to (exp(r)-1)/r,
+// rounded to float32. The factor of two makes room for
 // n = 128 in the exponent, see exp32.
 const (
 	expLow   = -87.5 // exp32 is 0 from here down

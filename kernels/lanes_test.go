@@ -114,6 +114,7 @@ var rowCases = []rowCase{
 	{"SumSquares", on("t"), func(in [][]float32, _, _ int) []float64 { return []float64{SumSquares(in[0])} }},
 	{"AllFinite", on("t"), func(in [][]float32, _, _ int) []float64 { return greedyNumbers([]bool{AllFinite(in[0])}) }},
 	{"Softmax", on("tt"), func(in [][]float32, rows, _ int) []float64 { Softmax(in[0], in[1], rows); return nil }},
+	{"Softmax in place", on("t"), func(in [][]float32, rows, _ int) []float64 { Softmax(in[0], in[0], rows); return nil }},
 	{"CrossEntropy", on("t"), func(in [][]float32, rows, c int) []float64 {
 		losses := make([]float64, rows*min(c, 1))
 		CrossEntropy(in[0], losses, targetsOf(rows, c)[:len(losses)], 0.01)
@@ -133,6 +134,10 @@ var rowCases = []rowCase{
 	}},
 	{"LayerNorm", on("ttcc"), func(in [][]float32, _, _ int) []float64 {
 		LayerNorm(in[0], in[1], in[2], in[3], 1e-5)
+		return nil
+	}},
+	{"LayerNorm in place", on("tcc"), func(in [][]float32, _, _ int) []float64 {
+		LayerNorm(in[0], in[0], in[1], in[2], 1e-5)
 		return nil
 	}},
 	{"LayerNormBack", on("tccttc"), func(in [][]float32, _, _ int) []float64 {
@@ -268,7 +273,7 @@ func TestRowKernelsEqualPureGoOnOddNumbers(t *testing.T) {
 
 func TestRowKernelsDoNotDependOnWorkers(t *testing.T) {
 	defer SetWorkers(Workers())
-	const rows, c = 331, 160
+	const rows, c = 431, 160 // several tasks
 	for _, rc := range rowCases {
 		t.Run(rc.name, func(t *testing.T) {
 			inputs := rc.inputs(rows, c)

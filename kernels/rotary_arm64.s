@@ -90,346 +90,406 @@ loop_3:
 tail_4:
 	CMP $0, R7
 	BLE done_5
+	CMP $8, R7
+	BLT less_7
+	ADD R8<<2, R0, R16
+	FMOVQ (R16), F0
+	ADD R8<<2, R6, R16
+	FMOVQ (R16), F1
+	ADD R8<<2, R1, R16
+	FMOVQ (R16), F2
+	ADD R8<<2, R2, R16
+	FMOVQ (R16), F3
+	WORD $0x6E22DC04
+	WORD $0x4EA3CC24
+	ADD R8<<2, R0, R16
+	FMOVQ F4, (R16)
+	WORD $0x6E22DC24
+	WORD $0x4E23CC04
+	ADD R8<<2, R6, R16
+	FMOVQ F4, (R16)
+	ADD R8<<2, R0, R16
+	FMOVQ 16(R16), F0
+	ADD R8<<2, R6, R16
+	FMOVQ 16(R16), F1
+	ADD R8<<2, R1, R16
+	FMOVQ 16(R16), F2
+	ADD R8<<2, R2, R16
+	FMOVQ 16(R16), F3
+	WORD $0x6E22DC04
+	WORD $0x4EA3CC24
+	ADD R8<<2, R0, R16
+	FMOVQ F4, 16(R16)
+	WORD $0x6E22DC24
+	WORD $0x4E23CC04
+	ADD R8<<2, R6, R16
+	FMOVQ F4, 16(R16)
+	ADD $8, R8
+	ADD $-8, R7
+less_7:
+	CMP $4, R7
+	BLT less_8
+	ADD R8<<2, R0, R16
+	FMOVQ (R16), F0
+	ADD R8<<2, R6, R16
+	FMOVQ (R16), F1
+	ADD R8<<2, R1, R16
+	FMOVQ (R16), F2
+	ADD R8<<2, R2, R16
+	FMOVQ (R16), F3
+	WORD $0x6E22DC04
+	WORD $0x4EA3CC24
+	ADD R8<<2, R0, R16
+	FMOVQ F4, (R16)
+	WORD $0x6E22DC24
+	WORD $0x4E23CC04
+	ADD R8<<2, R6, R16
+	FMOVQ F4, (R16)
+	ADD $4, R8
+	ADD $-4, R7
+less_8:
+	CMP $0, R7
+	BLE turned_6
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	CMP $0, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU (R16), R17
 	VMOV R17, V0.S[0]
 	CMP $1, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 4(R16), R17
 	VMOV R17, V0.S[1]
 	CMP $2, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 8(R16), R17
 	VMOV R17, V0.S[2]
 	CMP $3, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 12(R16), R17
 	VMOV R17, V0.S[3]
 	CMP $4, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 16(R16), R17
 	VMOV R17, V1.S[0]
 	CMP $5, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 20(R16), R17
 	VMOV R17, V1.S[1]
 	CMP $6, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 24(R16), R17
 	VMOV R17, V1.S[2]
 	CMP $7, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 28(R16), R17
 	VMOV R17, V1.S[3]
 	CMP $8, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 32(R16), R17
 	VMOV R17, V2.S[0]
 	CMP $9, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 36(R16), R17
 	VMOV R17, V2.S[1]
 	CMP $10, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 40(R16), R17
 	VMOV R17, V2.S[2]
 	CMP $11, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 44(R16), R17
 	VMOV R17, V2.S[3]
 	CMP $12, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 48(R16), R17
 	VMOV R17, V3.S[0]
 	CMP $13, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 52(R16), R17
 	VMOV R17, V3.S[1]
 	CMP $14, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 56(R16), R17
 	VMOV R17, V3.S[2]
 	CMP $15, R7
-	BLE lanes_6
+	BLE lanes_9
 	ADD R8<<2, R0, R16
 	MOVWU 60(R16), R17
 	VMOV R17, V3.S[3]
-lanes_6:
+lanes_9:
 	WORD $0x6E241C84
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
 	CMP $0, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU (R16), R17
 	VMOV R17, V4.S[0]
 	CMP $1, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 4(R16), R17
 	VMOV R17, V4.S[1]
 	CMP $2, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 8(R16), R17
 	VMOV R17, V4.S[2]
 	CMP $3, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 12(R16), R17
 	VMOV R17, V4.S[3]
 	CMP $4, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 16(R16), R17
 	VMOV R17, V5.S[0]
 	CMP $5, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 20(R16), R17
 	VMOV R17, V5.S[1]
 	CMP $6, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 24(R16), R17
 	VMOV R17, V5.S[2]
 	CMP $7, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 28(R16), R17
 	VMOV R17, V5.S[3]
 	CMP $8, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 32(R16), R17
 	VMOV R17, V6.S[0]
 	CMP $9, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 36(R16), R17
 	VMOV R17, V6.S[1]
 	CMP $10, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 40(R16), R17
 	VMOV R17, V6.S[2]
 	CMP $11, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 44(R16), R17
 	VMOV R17, V6.S[3]
 	CMP $12, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 48(R16), R17
 	VMOV R17, V7.S[0]
 	CMP $13, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 52(R16), R17
 	VMOV R17, V7.S[1]
 	CMP $14, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 56(R16), R17
 	VMOV R17, V7.S[2]
 	CMP $15, R7
-	BLE lanes_7
+	BLE lanes_10
 	ADD R8<<2, R6, R16
 	MOVWU 60(R16), R17
 	VMOV R17, V7.S[3]
-lanes_7:
+lanes_10:
 	WORD $0x6E281D08
 	WORD $0x6E291D29
 	WORD $0x6E2A1D4A
 	WORD $0x6E2B1D6B
 	CMP $0, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU (R16), R17
 	VMOV R17, V8.S[0]
 	CMP $1, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 4(R16), R17
 	VMOV R17, V8.S[1]
 	CMP $2, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 8(R16), R17
 	VMOV R17, V8.S[2]
 	CMP $3, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 12(R16), R17
 	VMOV R17, V8.S[3]
 	CMP $4, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 16(R16), R17
 	VMOV R17, V9.S[0]
 	CMP $5, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 20(R16), R17
 	VMOV R17, V9.S[1]
 	CMP $6, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 24(R16), R17
 	VMOV R17, V9.S[2]
 	CMP $7, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 28(R16), R17
 	VMOV R17, V9.S[3]
 	CMP $8, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 32(R16), R17
 	VMOV R17, V10.S[0]
 	CMP $9, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 36(R16), R17
 	VMOV R17, V10.S[1]
 	CMP $10, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 40(R16), R17
 	VMOV R17, V10.S[2]
 	CMP $11, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 44(R16), R17
 	VMOV R17, V10.S[3]
 	CMP $12, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 48(R16), R17
 	VMOV R17, V11.S[0]
 	CMP $13, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 52(R16), R17
 	VMOV R17, V11.S[1]
 	CMP $14, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 56(R16), R17
 	VMOV R17, V11.S[2]
 	CMP $15, R7
-	BLE lanes_8
+	BLE lanes_11
 	ADD R8<<2, R1, R16
 	MOVWU 60(R16), R17
 	VMOV R17, V11.S[3]
-lanes_8:
+lanes_11:
 	WORD $0x6E2C1D8C
 	WORD $0x6E2D1DAD
 	WORD $0x6E2E1DCE
 	WORD $0x6E2F1DEF
 	CMP $0, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU (R16), R17
 	VMOV R17, V12.S[0]
 	CMP $1, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 4(R16), R17
 	VMOV R17, V12.S[1]
 	CMP $2, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 8(R16), R17
 	VMOV R17, V12.S[2]
 	CMP $3, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 12(R16), R17
 	VMOV R17, V12.S[3]
 	CMP $4, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 16(R16), R17
 	VMOV R17, V13.S[0]
 	CMP $5, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 20(R16), R17
 	VMOV R17, V13.S[1]
 	CMP $6, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 24(R16), R17
 	VMOV R17, V13.S[2]
 	CMP $7, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 28(R16), R17
 	VMOV R17, V13.S[3]
 	CMP $8, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 32(R16), R17
 	VMOV R17, V14.S[0]
 	CMP $9, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 36(R16), R17
 	VMOV R17, V14.S[1]
 	CMP $10, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 40(R16), R17
 	VMOV R17, V14.S[2]
 	CMP $11, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 44(R16), R17
 	VMOV R17, V14.S[3]
 	CMP $12, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 48(R16), R17
 	VMOV R17, V15.S[0]
 	CMP $13, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 52(R16), R17
 	VMOV R17, V15.S[1]
 	CMP $14, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 56(R16), R17
 	VMOV R17, V15.S[2]
 	CMP $15, R7
-	BLE lanes_9
+	BLE lanes_12
 	ADD R8<<2, R2, R16
 	MOVWU 60(R16), R17
 	VMOV R17, V15.S[3]
-lanes_9:
+lanes_12:
 	WORD $0x6E28DC10
 	WORD $0x6E29DC31
 	WORD $0x6E2ADC52
@@ -439,86 +499,86 @@ lanes_9:
 	WORD $0x4EAECCD2
 	WORD $0x4EAFCCF3
 	CMP $0, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V16.S[0], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, (R16)
 	CMP $1, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V16.S[1], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 4(R16)
 	CMP $2, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V16.S[2], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 8(R16)
 	CMP $3, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V16.S[3], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 12(R16)
 	CMP $4, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V17.S[0], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 16(R16)
 	CMP $5, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V17.S[1], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 20(R16)
 	CMP $6, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V17.S[2], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 24(R16)
 	CMP $7, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V17.S[3], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 28(R16)
 	CMP $8, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V18.S[0], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 32(R16)
 	CMP $9, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V18.S[1], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 36(R16)
 	CMP $10, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V18.S[2], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 40(R16)
 	CMP $11, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V18.S[3], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 44(R16)
 	CMP $12, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V19.S[0], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 48(R16)
 	CMP $13, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V19.S[1], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 52(R16)
 	CMP $14, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V19.S[2], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 56(R16)
 	CMP $15, R7
-	BLE lanes_10
+	BLE lanes_13
 	VMOV V19.S[3], R17
 	ADD R8<<2, R0, R16
 	MOVW R17, 60(R16)
-lanes_10:
+lanes_13:
 	WORD $0x6E28DC90
 	WORD $0x6E29DCB1
 	WORD $0x6E2ADCD2
@@ -528,86 +588,87 @@ lanes_10:
 	WORD $0x4E2ECC52
 	WORD $0x4E2FCC73
 	CMP $0, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V16.S[0], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, (R16)
 	CMP $1, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V16.S[1], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 4(R16)
 	CMP $2, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V16.S[2], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 8(R16)
 	CMP $3, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V16.S[3], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 12(R16)
 	CMP $4, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V17.S[0], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 16(R16)
 	CMP $5, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V17.S[1], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 20(R16)
 	CMP $6, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V17.S[2], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 24(R16)
 	CMP $7, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V17.S[3], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 28(R16)
 	CMP $8, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V18.S[0], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 32(R16)
 	CMP $9, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V18.S[1], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 36(R16)
 	CMP $10, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V18.S[2], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 40(R16)
 	CMP $11, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V18.S[3], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 44(R16)
 	CMP $12, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V19.S[0], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 48(R16)
 	CMP $13, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V19.S[1], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 52(R16)
 	CMP $14, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V19.S[2], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 56(R16)
 	CMP $15, R7
-	BLE lanes_11
+	BLE lanes_14
 	VMOV V19.S[3], R17
 	ADD R8<<2, R6, R16
 	MOVW R17, 60(R16)
-lanes_11:
+lanes_14:
+turned_6:
 done_5:
 	ADD R5<<2, R0, R0
 	SUB R5, R4, R4

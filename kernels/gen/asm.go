@@ -357,6 +357,9 @@ func (a *Asm) reg(i int) string {
 	case "avx512":
 		return fmt.Sprintf("Z%d", i)
 	case "avx2":
+		if a.T.Lanes == 4 {
+			return fmt.Sprintf("X%d", i)
+		}
 		return fmt.Sprintf("Y%d", i)
 	}
 	return fmt.Sprintf("V%d", i)
