@@ -128,9 +128,12 @@ func (g *graph) addTrial(t *identity) {
 	}
 }
 
+// chosenSuffix makes the ID of a choice from its trial's.
+const chosenSuffix = ".train"
+
 // addChoice adds the training whose settings the candidates decide.
 func (g *graph) addChoice(t *identity, data *node) *node {
-	n := &node{id: t.score.ID + ".train", kind: TrainStage, needs: []*node{data}, serves: []*identity{t}}
+	n := &node{id: t.score.ID + chosenSuffix, kind: TrainStage, needs: []*node{data}, serves: []*identity{t}}
 	for _, c := range t.candidates {
 		n.needs = append(n.needs, g.byID[c.ID])
 	}

@@ -149,23 +149,37 @@ func identifyAll(trials []*Trial, src *sources) ([]*identity, error) {
 
 // choose picks the trials that the options ask for.
 func (r *runner) choose(all []*identity) ([]*identity, error) {
+	named, err := matching(all, r.options.Only)
+	if err != nil || !r.options.Failed {
+		return named, err
+	}
 	var chosen []*identity
-	for _, t := range all {
-		ok, err := t.named(r.options.Only)
+	for _, t := range named {
+		again, err := r.retry(t)
 		if err != nil {
 			return nil, err
 		}
-		if ok && r.options.Failed {
-			if ok, err = r.retry(t); err != nil {
-				return nil, err
-			}
+		if again {
+			chosen = append(chosen, t)
+		}
+	}
+	return chosen, nil
+}
+
+// matching returns the trials that a pattern means. That there is none is an error.
+func matching(all []*identity, pattern string) ([]*identity, error) {
+	var chosen []*identity
+	for _, t := range all {
+		ok, err := t.named(pattern)
+		if err != nil {
+			return nil, err
 		}
 		if ok {
 			chosen = append(chosen, t)
 		}
 	}
-	if len(chosen) == 0 && r.options.Only != "" {
-		return nil, fmt.Errorf("no trial matches %q; the first of %d is %q, with ID %s", r.options.Only, len(all), all[0].trial.Label(), all[0].score.ID)
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no trial matches %q; the first of %d is %q, with ID %s", pattern, len(all), all[0].trial.Label(), all[0].score.ID)
 	}
 	return chosen, nil
 }
@@ -190,9 +204,12 @@ func (t *identity) named(pattern string) (bool, error) {
 // retry says whether a trial failed or diverged before, and makes room for
 // another try at it.
 func (r *runner) retry(t *identity) (bool, error) {
-	stages := append(append([]*Stage{t.data}, t.candidates...), append(t.finals, t.score)...)
-	for _, s := range stages {
-		if _, failed := r.store.failed(s.ID); failed {
+	names := []string{t.data.ID, t.score.ID, t.score.ID + chosenSuffix}
+	for _, s := range append(slices.Clone(t.candidates), t.finals...) {
+		names = append(names, s.ID)
+	}
+	for _, name := range names {
+		if _, failed := r.store.failed(name); failed {
 			return true, nil
 		}
 	}

@@ -32,19 +32,37 @@ func openData(folder string) (d data, err error) {
 	return d, err
 }
 
-// heldOut returns documents of the validation text, spread evenly over it, with
-// about at most tokens tokens; 0 means all.
+// heldOut returns documents of the validation text with about tokens tokens; 0
+// means all. It takes whole documents, spread evenly over the text, or the
+// beginning of each where they are too few and long for that.
 func (d data) heldOut(tokens int) []eval.Document {
 	docs := eval.Documents(d.valid.Tokens, d.valid.Starts, d.valid.Bytes, d.tok.EndOfText())
-	if tokens == 0 || len(d.valid.Tokens) <= tokens {
+	all := len(d.valid.Tokens)
+	if tokens == 0 || all <= tokens {
 		return docs
 	}
-	stride := (len(d.valid.Tokens) + tokens - 1) / tokens
+	stride := (all + tokens - 1) / tokens
+	if len(docs) < fewDocuments*stride {
+		return d.beginnings(docs, float64(tokens)/float64(all))
+	}
 	var chosen []eval.Document
 	for i := 0; i < len(docs); i += stride {
 		chosen = append(chosen, docs[i])
 	}
 	return chosen
+}
+
+// fewDocuments is how many whole documents validation needs at least.
+const fewDocuments = 20
+
+// beginnings cuts every document to a share of its tokens.
+func (d data) beginnings(docs []eval.Document, share float64) []eval.Document {
+	cut := make([]eval.Document, len(docs))
+	for i, doc := range docs {
+		kept := doc.Tokens[:max(1, int(share*float64(len(doc.Tokens))))]
+		cut[i] = eval.Document{Tokens: kept, Bytes: len(d.tok.Decode(kept))}
+	}
+	return cut
 }
 
 // validTask names the validation text among items.

@@ -1,0 +1,337 @@
+package experiments
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"plumb/arch"
+	"plumb/results"
+	"plumb/tasks"
+)
+
+// A Plan says what a run will do and cost, before it does anything.
+type Plan struct {
+	Name     string         `json:"name"`
+	Question string         `json:"question,omitempty"`
+	Folder   string         `json:"folder"`
+	Trials   []PlannedTrial `json:"trials"`
+	Tasks    []PlannedTask  `json:"tasks"`
+	Stages   int            `json:"stages"`      // pieces of work, shared ones once
+	Done     int            `json:"stages_done"` // of these, in an earlier run
+	Tokens   int            `json:"tokens"`      // trained on, in all stages
+	FLOPs    float64        `json:"flops"`       // of training, in all stages
+	CPU      float64        `json:"cpu_seconds"` // of all stages; estimated
+	Left     float64        `json:"cpu_seconds_left"`
+	Wall     float64        `json:"wall_seconds_left"`
+	Jobs     int            `json:"jobs"`
+	Memory   int            `json:"memory_bytes"` // at the peak, with so many jobs
+	Disk     int            `json:"disk_bytes"`
+	Probe    Probe          `json:"probe"`
+	Assumed  Assumed        `json:"assumed"`
+}
+
+// Assumed is what the smallest detectable differences rest on.
+type Assumed struct {
+	Disagreement float64 `json:"disagreement"` // share of items on which two models differ in correctness
+	SeedSpread   float64 `json:"seed_spread"`  // standard deviation between seeds, as a share
+}
+
+// assumed are the middle values that studies of small models report: two models
+// differ in a fifth of the items, and seeds move a score by half a point.
+var assumed = Assumed{Disagreement: 0.2, SeedSpread: 0.005}
+
+// A PlannedTrial is one model of a plan.
+type PlannedTrial struct {
+	Number   int               `json:"number"`
+	ID       string            `json:"id"`
+	Label    string            `json:"label"`
+	Keys     map[string]string `json:"keys"`
+	Seed     uint64            `json:"seed"`
+	Shape    arch.Config       `json:"shape"`
+	Blocks   int               `json:"blocks"`
+	Params   arch.Params       `json:"params"`
+	Residual *arch.Residual    `json:"residual,omitempty"`
+	PerToken float64           `json:"training_flops_per_token"`
+	FLOPs    float64           `json:"training_flops"` // of its own training, without tuning
+	Tries    int               `json:"tuning_runs"`    // candidates at the first seed
+	CPU      float64           `json:"cpu_seconds"`    // of its own training and scoring; estimated
+	Memory   arch.Memory       `json:"memory"`         // of training
+	Done     bool              `json:"done"`
+}
+
+// A PlannedTask says what a task can show.
+type PlannedTask struct {
+	Name       string  `json:"name"`
+	Items      int     `json:"items"`
+	Chance     float64 `json:"chance"`
+	From       string  `json:"from"`
+	Detectable float64 `json:"detectable"` // smallest difference of accuracy, as a share, found with 80 % power at the 5 % level
+}
+
+// MakePlan solves and counts everything, and measures for about two seconds how
+// fast this machine trains such shapes.
+func MakePlan(spec *Spec, o Options) (*Plan, error) {
+	src := openSources(o.Source)
+	all, err := identifyAll(spec.Trials(), src)
+	if err != nil {
+		return nil, err
+	}
+	trials, err := matching(all, o.Only)
+	if err != nil {
+		return nil, err
+	}
+	root := filepath.Join(o.Out, spec.Name)
+	g, err := newGraph(nil, openStore(root, disk{}))
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range trials {
+		g.addWhole(t)
+	}
+	jobs := jobsFor(o.Jobs, len(g.nodes))
+	p := &Plan{Name: spec.Name, Question: spec.Question, Folder: root, Jobs: jobs, Assumed: assumed, Stages: len(g.nodes)}
+	if p.Probe, err = probe(trials, jobs); err != nil {
+		return nil, err
+	}
+	if p.Tasks, err = planTasks(trials, src, len(spec.Seeds)); err != nil {
+		return nil, err
+	}
+	e := &estimator{plan: p, sources: src, loads: map[string]float64{}}
+	if err := e.trials(g, trials); err != nil {
+		return nil, err
+	}
+	return p, e.totals(g)
+}
+
+// addWhole adds all stages of a trial as if nothing were done, with one training
+// in place of those that tuning chooses from.
+func (g *graph) addWhole(t *identity) {
+	data := g.add(t.data, t)
+	training := []*node{data}
+	for _, c := range t.candidates {
+		training = append(training, g.add(c, t, data))
+	}
+	if len(t.candidates) == 0 || t.trial.Seed != t.trial.First {
+		training = append(training, g.add(t.finals[0], t, data))
+	}
+	g.add(t.score, t, training...)
+}
+
+func planTasks(trials []*identity, src *sources, seeds int) ([]PlannedTask, error) {
+	var planned []PlannedTask
+	seen := map[string]bool{}
+	for _, t := range trials {
+		for _, name := range t.trial.Tasks {
+			items, from, err := src.load(t.trial, name)
+			if err != nil {
+				return nil, err
+			}
+			if key := fmt.Sprint(name, from.Digest); !seen[key] {
+				seen[key] = true
+				planned = append(planned, PlannedTask{name, len(items), chanceOf(items), from.File,
+					results.Detectable(assumed.Disagreement, len(items), assumed.SeedSpread, seeds)})
+			}
+		}
+	}
+	return planned, nil
+}
+
+// chanceOf is the accuracy of guessing.
+func chanceOf(items []tasks.Item) float64 {
+	sum := 0.
+	for _, item := range items {
+		sum += 1 / float64(len(item.Choices))
+	}
+	return sum / float64(max(1, len(items)))
+}
+
+// An estimator puts numbers on stages.
+type estimator struct {
+	plan    *Plan
+	sources *sources
+	loads   map[string]float64 // tokens that scoring a trial's tasks reads, by its score stage
+}
+
+func (e *estimator) trials(g *graph, trials []*identity) error {
+	for _, t := range trials {
+		shape := t.trial.Shape
+		context := shape.Context
+		done, err := g.store.complete(t.score.ID)
+		if err != nil {
+			done = false // damaged: it will be done again
+		}
+		if err := e.load(t); err != nil {
+			return err
+		}
+		trained := float64(e.trained(t.trial))
+		planned := PlannedTrial{
+			Number: t.trial.Number, ID: t.score.ID, Label: t.trial.Label(), Keys: t.trial.Keys, Seed: t.trial.Seed,
+			Shape: shape, Blocks: shape.BlockCount(), Params: shape.Params(), Residual: t.trial.Residual,
+			PerToken: shape.TrainFLOPs(context), FLOPs: shape.TrainFLOPs(context) * trained, Tries: len(t.candidates),
+			Memory: shape.TrainMemory(t.trial.Settings.Train.MicroRows(context), context), Done: done,
+		}
+		planned.CPU = e.training(t.trial) + e.scoring(t)
+		e.plan.Trials = append(e.plan.Trials, planned)
+	}
+	return nil
+}
+
+// trained is how many tokens a trial learns from, in whole steps.
+func (e *estimator) trained(t *Trial) int {
+	c, context := t.Settings.Train, t.Shape.Context
+	return c.Steps(context) * c.Rows(context) * context
+}
+
+// training is the processor time of one training with its validation, in seconds.
+func (e *estimator) training(t *Trial) float64 {
+	c := t.Settings.Train
+	speed := e.plan.Probe.speed(t.Shape)
+	steps := float64(c.Steps(t.Shape.Context))
+	learning := float64(e.trained(t))*t.Shape.TrainFLOPs(t.Shape.Context)/speed.Training + steps*float64(t.Shape.Params().Total)*e.plan.Probe.PerWeight
+	validations := 1.
+	if c.ValidEvery > 0 {
+		validations += math.Floor(steps / float64(c.ValidEvery))
+	}
+	return learning + validations*e.validTokens(t)*t.Shape.ForwardFLOPs(t.Shape.Context)/speed.Scoring
+}
+
+// validTokens guesses how many tokens are held out, where the spec sets no bound.
+func (e *estimator) validTokens(t *Trial) float64 {
+	if n := t.Settings.Data.ValidTokens; n > 0 {
+		return float64(n)
+	}
+	return 200_000
+}
+
+// scoring is the processor time of scoring a trial's tasks, in seconds.
+func (e *estimator) scoring(t *identity) float64 {
+	shape := t.trial.Shape
+	return e.loads[t.score.ID] * shape.ForwardFLOPs(shape.Context) / e.plan.Probe.speed(shape).Scoring
+}
+
+// bytesPerToken guesses how long tokens are before there is a tokenizer.
+func bytesPerToken(d Data) float64 {
+	switch {
+	case d.Vocab.Bytes:
+		return 1
+	case d.Train == WorldText:
+		return 4.5 // its few words are one token each
+	}
+	return math.Log2(float64(d.Vocab.Size)) / 3.4 // 3.2 at 2,048 ids, on English novels
+}
+
+// load counts the tokens that scoring reads: of choices that share a context,
+// the context once, and of each continuation all.
+func (e *estimator) load(t *identity) error {
+	length := 0
+	for _, name := range t.trial.Tasks {
+		items, _, err := e.sources.load(t.trial, name)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			before := ""
+			for i, c := range item.Choices {
+				if i == 0 || c.Context != before {
+					length += len(c.Context)
+				}
+				before = c.Context
+				length += len(c.Continuation)
+			}
+		}
+	}
+	e.loads[t.score.ID] = float64(length) / bytesPerToken(t.trial.Settings.Data)
+	return nil
+}
+
+// dataSecondsPerByte is what a tokenizer's training and the encoding of text take.
+const dataSecondsPerByte = 0.4e-6
+
+// totals adds up the stages, shared ones once.
+func (e *estimator) totals(g *graph) error {
+	p := e.plan
+	longest, peak, rows := 0., 0, 0
+	for _, n := range g.nodes {
+		t := n.serves[0]
+		cpu := 0.
+		switch n.kind {
+		case DataStage:
+			length, err := e.textBytes(t.trial)
+			if err != nil {
+				return err
+			}
+			cpu = dataSecondsPerByte * float64(length)
+			p.Disk += int(4 * float64(length) / bytesPerToken(t.trial.Settings.Data))
+			rows = max(rows, int(4*float64(length)/bytesPerToken(t.trial.Settings.Data)))
+		case TrainStage:
+			cpu = e.training(t.trial)
+			p.Tokens += e.trained(t.trial)
+			p.FLOPs += t.trial.Shape.TrainFLOPs(t.trial.Shape.Context) * float64(e.trained(t.trial))
+			p.Disk += 4 * t.trial.Shape.Params().Total
+			memory := t.trial.Shape.TrainMemory(t.trial.Settings.Train.MicroRows(t.trial.Shape.Context), t.trial.Shape.Context)
+			peak = max(peak, memory.Total)
+		case ScoreStage:
+			cpu = e.scoring(t)
+			p.Disk += e.itemBytes(t)
+		}
+		p.CPU += cpu
+		longest = max(longest, cpu)
+		if done, err := g.store.complete(n.id); done && err == nil {
+			p.Done++
+			continue
+		}
+		p.Left += cpu
+	}
+	p.Disk += 2 * 12 * p.largest() * p.Jobs // checkpoints
+	p.Memory = baseMemory + p.Jobs*(peak+rows)
+	p.Wall = max(p.Left/(float64(p.Jobs)*p.Probe.Parallel), min(longest, p.Left))
+	return nil
+}
+
+// baseMemory is what the program holds before it trains anything, in bytes.
+const baseMemory = 45 << 20
+
+// largest is the most weights of any trial.
+func (p *Plan) largest() int {
+	most := 0
+	for _, t := range p.Trials {
+		most = max(most, t.Params.Total)
+	}
+	return most
+}
+
+// textBytes is how much text a data stage reads or makes.
+func (e *estimator) textBytes(t *Trial) (int, error) {
+	d := t.Settings.Data
+	if d.Train == WorldText {
+		learn, valid := t.worldBytes()
+		return learn + valid, nil
+	}
+	total, err := e.sources.textSize(d.Train)
+	if err == nil && d.Valid != "" {
+		var valid int
+		valid, err = e.sources.textSize(d.Valid)
+		total += valid
+	}
+	return total, err
+}
+
+// itemBytes guesses the size of the items files of a trial: a line an item.
+func (e *estimator) itemBytes(t *identity) int {
+	size := 50_000 // the validation text's, and the records
+	for _, name := range t.trial.Tasks {
+		items, _, err := e.sources.load(t.trial, name)
+		for _, item := range items {
+			size += 130 + 60*len(item.Choices)
+		}
+		if err != nil {
+			return size
+		}
+	}
+	return size
+}
+
+// WallTime is the estimate of the time that the run still takes.
+func (p *Plan) WallTime() time.Duration { return time.Duration(p.Wall * float64(time.Second)) }
