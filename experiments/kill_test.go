@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -92,4 +93,28 @@ func runAndKill(out string, after time.Duration) (killed bool, err error) {
 		return false, fmt.Errorf("%w: %s", err, &stderr)
 	}
 	return false, nil
+}
+
+// Three processes share a run and one of them is killed: the others take over
+// what it held and finish, with the same bytes.
+func TestProcessesShareARun(t *testing.T) {
+	t.Parallel()
+	undisturbed, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	if err := runTiny(undisturbed); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 3 {
+		life := time.Minute
+		if i == 0 {
+			life = 150 * time.Millisecond
+		}
+		all.Go(func() {
+			if _, err := runAndKill(out, life); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	sameContents(t, contents(t, out), contents(t, undisturbed))
 }

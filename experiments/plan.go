@@ -92,7 +92,7 @@ func MakePlan(spec *Spec, o Options) (*Plan, error) {
 	}
 	jobs := jobsFor(o.Jobs, len(g.nodes))
 	p := &Plan{Name: spec.Name, Question: spec.Question, Folder: root, Jobs: jobs, Assumed: assumed, Stages: len(g.nodes)}
-	if p.Probe, err = probe(trials, jobs); err != nil {
+	if p.Probe, err = o.measure(trials, jobs); err != nil {
 		return nil, err
 	}
 	if p.Tasks, err = planTasks(trials, src, len(spec.Seeds)); err != nil {
@@ -103,6 +103,14 @@ func MakePlan(spec *Spec, o Options) (*Plan, error) {
 		return nil, err
 	}
 	return p, e.totals(g)
+}
+
+// measure returns how fast the machine is.
+func (o Options) measure(trials []*identity, jobs int) (Probe, error) {
+	if o.probe != nil {
+		return *o.probe, nil
+	}
+	return probe(trials, jobs)
 }
 
 // addWhole adds all stages of a trial as if nothing were done, with one training
@@ -252,46 +260,58 @@ const dataSecondsPerByte = 0.4e-6
 // totals adds up the stages, shared ones once.
 func (e *estimator) totals(g *graph) error {
 	p := e.plan
-	longest, peak, rows := 0., 0, 0
+	longest, peak, stream := 0., 0, 0
 	for _, n := range g.nodes {
-		t := n.serves[0]
-		cpu := 0.
+		t := n.serves[0].trial
+		size, err := e.sources.diskBytes(n)
+		if err != nil {
+			return err
+		}
+		p.Disk += size
 		switch n.kind {
 		case DataStage:
-			length, err := e.textBytes(t.trial)
-			if err != nil {
-				return err
-			}
-			cpu = dataSecondsPerByte * float64(length)
-			p.Disk += int(4 * float64(length) / bytesPerToken(t.trial.Settings.Data))
-			rows = max(rows, int(4*float64(length)/bytesPerToken(t.trial.Settings.Data)))
+			stream = max(stream, size)
 		case TrainStage:
-			cpu = e.training(t.trial)
-			p.Tokens += e.trained(t.trial)
-			p.FLOPs += t.trial.Shape.TrainFLOPs(t.trial.Shape.Context) * float64(e.trained(t.trial))
-			p.Disk += 4 * t.trial.Shape.Params().Total
-			memory := t.trial.Shape.TrainMemory(t.trial.Settings.Train.MicroRows(t.trial.Shape.Context), t.trial.Shape.Context)
-			peak = max(peak, memory.Total)
-		case ScoreStage:
-			cpu = e.scoring(t)
-			p.Disk += e.itemBytes(t)
+			p.Tokens += e.trained(t)
+			p.FLOPs += t.Shape.TrainFLOPs(t.Shape.Context) * float64(e.trained(t))
+			peak = max(peak, t.Shape.TrainMemory(t.Settings.Train.MicroRows(t.Shape.Context), t.Shape.Context).Total)
+		}
+		cpu, err := e.stage(n)
+		if err != nil {
+			return err
 		}
 		p.CPU += cpu
-		longest = max(longest, cpu)
 		if done, err := g.store.complete(n.id); done && err == nil {
 			p.Done++
 			continue
 		}
 		p.Left += cpu
+		longest = max(longest, cpu)
 	}
-	p.Disk += 2 * 12 * p.largest() * p.Jobs // checkpoints
-	p.Memory = baseMemory + p.Jobs*(peak+rows)
-	p.Wall = max(p.Left/(float64(p.Jobs)*p.Probe.Parallel), min(longest, p.Left))
+	p.Disk += checkpointBytes * p.largest() * p.Jobs
+	p.Memory = baseMemory + p.Jobs*(peak+stream)
+	p.Wall = max(p.Left/(float64(p.Jobs)*p.Probe.Parallel), longest)
 	return nil
+}
+
+// stage is the processor time of a stage, in seconds.
+func (e *estimator) stage(n *node) (float64, error) {
+	switch t := n.serves[0]; n.kind {
+	case TrainStage:
+		return e.training(t.trial), nil
+	case ScoreStage:
+		return e.scoring(t), nil
+	default:
+		length, err := e.sources.textBytes(t.trial)
+		return dataSecondsPerByte * float64(length), err
+	}
 }
 
 // baseMemory is what the program holds before it trains anything, in bytes.
 const baseMemory = 45 << 20
+
+// checkpointBytes is what the two checkpoints of a training hold of a weight.
+const checkpointBytes = 2 * 12
 
 // largest is the most weights of any trial.
 func (p *Plan) largest() int {
@@ -302,35 +322,48 @@ func (p *Plan) largest() int {
 	return most
 }
 
+// diskBytes is about what a stage leaves on the disk.
+func (s *sources) diskBytes(n *node) (int, error) {
+	t := n.serves[0].trial
+	switch n.kind {
+	case DataStage:
+		length, err := s.textBytes(t)
+		return int(4 * float64(length) / bytesPerToken(t.Settings.Data)), err
+	case TrainStage:
+		return 4 * t.Shape.Params().Total, nil
+	}
+	return s.itemBytes(t)
+}
+
 // textBytes is how much text a data stage reads or makes.
-func (e *estimator) textBytes(t *Trial) (int, error) {
+func (s *sources) textBytes(t *Trial) (int, error) {
 	d := t.Settings.Data
 	if d.Train == WorldText {
 		learn, valid := t.worldBytes()
 		return learn + valid, nil
 	}
-	total, err := e.sources.textSize(d.Train)
+	total, err := s.textSize(d.Train)
 	if err == nil && d.Valid != "" {
 		var valid int
-		valid, err = e.sources.textSize(d.Valid)
+		valid, err = s.textSize(d.Valid)
 		total += valid
 	}
 	return total, err
 }
 
-// itemBytes guesses the size of the items files of a trial: a line an item.
-func (e *estimator) itemBytes(t *identity) int {
+// itemBytes is about the size of the items files of a trial: a line an item.
+func (s *sources) itemBytes(t *Trial) (int, error) {
 	size := 50_000 // the validation text's, and the records
-	for _, name := range t.trial.Tasks {
-		items, _, err := e.sources.load(t.trial, name)
+	for _, name := range t.Tasks {
+		items, _, err := s.load(t, name)
+		if err != nil {
+			return size, err
+		}
 		for _, item := range items {
 			size += 130 + 60*len(item.Choices)
 		}
-		if err != nil {
-			return size
-		}
 	}
-	return size
+	return size, nil
 }
 
 // WallTime is the estimate of the time that the run still takes.

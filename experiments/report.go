@@ -72,6 +72,7 @@ func ReadReport(folder string, views ...results.View) (*Report, error) {
 // read collects the records and curves of all trials that are complete.
 func (r *Report) read() []results.Record {
 	var all []results.Record
+	failed := map[string]string{}
 	s := openStore(r.folder, disk{})
 	for _, trial := range r.Experiment.Trials {
 		done, err := s.complete(trial.ID)
@@ -86,6 +87,9 @@ func (r *Report) read() []results.Record {
 		}
 		if err != nil || !done {
 			r.Missing = append(r.Missing, trial.Label)
+			if f, ok := s.failed(trial.ID); ok {
+				failed[trial.ID] = f.Reason
+			}
 		}
 		if err != nil {
 			r.Problems = append(r.Problems, fmt.Errorf("%w; run the spec again to have the work redone", err))
@@ -96,7 +100,27 @@ func (r *Report) read() []results.Record {
 			all = append(all, records...)
 		}
 	}
-	return all
+	return append(all, r.failures(all, failed)...)
+}
+
+// failures makes records that say what failed, for every metric that trials
+// which did not fail have, so that no table passes over them.
+func (r *Report) failures(all []results.Record, failed map[string]string) []results.Record {
+	seen := map[string]bool{}
+	var records []results.Record
+	for _, have := range all {
+		if seen[have.Metric] || have.Metric == tuneNats {
+			continue
+		}
+		seen[have.Metric] = true
+		for _, trial := range r.Experiment.Trials {
+			if reason, ok := failed[trial.ID]; ok {
+				records = append(records, results.Record{Experiment: r.Experiment.Name, Trial: trial.ID, Seed: trial.Seed, Keys: trial.Keys,
+					Metric: have.Metric, Unit: have.Unit, Status: results.StatusFailed, Note: reason})
+			}
+		}
+	}
+	return records
 }
 
 // endings are the file names of table formats.

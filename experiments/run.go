@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"plumb/internal/atomicfile"
+	"plumb/internal/machine"
 	"plumb/kernels"
 	"plumb/results"
 	"plumb/tasks"
@@ -33,7 +34,8 @@ type Options struct {
 	Observe  func(Event)  // told what happens, one event at a time; nil for nobody
 	Executor Executor     // nil means the one that trains
 
-	disk disk
+	disk  disk
+	probe *Probe // instead of a measurement; nil measures
 }
 
 // A Summary says what became of the trials of a run.
@@ -92,6 +94,11 @@ func Run(ctx context.Context, spec *Spec, options Options) (*Summary, error) {
 	r.watch.started()
 	r.work(ctx)
 	summary := r.summary(ctx)
+	for _, failed := range summary.Failed {
+		if r.refusal == nil {
+			r.refusal = r.store.noteFailure(Failure{failed.Trial, ScoreStage, failed.Reason})
+		}
+	}
 	summary.Wall, summary.CPU = time.Since(started), cpuTime()-cpu
 	if r.refusal == nil {
 		r.refusal = r.noteRun(summary)
@@ -114,17 +121,45 @@ func newRunner(spec *Spec, o Options) (*runner, error) {
 	if r.trials, err = r.choose(all); err != nil {
 		return nil, err
 	}
+	if r.graph, err = newGraph(r.trials, r.store); err != nil {
+		return nil, environment(err)
+	}
 	if err := r.describe(all); err != nil {
 		return nil, environment(err)
 	}
-	if r.graph, err = newGraph(r.trials, r.store); err != nil {
-		return nil, environment(err)
+	if err := r.checkSpace(); err != nil {
+		return nil, err
 	}
 	r.options.Jobs = jobsFor(r.options.Jobs, len(r.graph.nodes))
 	r.workers = cmp.Or(max(0, o.Workers), max(1, runtime.GOMAXPROCS(0)/r.options.Jobs))
 	kernels.SetWorkers(r.workers)
 	r.watch = newWatch(r)
 	return r, nil
+}
+
+// diskReserve is what a run leaves free beyond what it needs itself, in bytes.
+const diskReserve = 32 << 20
+
+// checkSpace refuses a run that would fill the disk.
+func (r *runner) checkSpace() error {
+	free, err := machine.FreeDisk(r.store.root)
+	if err != nil || free == 0 { // not every system tells
+		return nil
+	}
+	need := diskReserve
+	for _, n := range r.graph.nodes {
+		if ok, err := r.store.complete(n.id); err == nil && !ok {
+			size, err := r.sources.diskBytes(n)
+			if err != nil {
+				return err
+			}
+			need += size
+		}
+	}
+	if free < need {
+		return &EnvironmentError{fmt.Errorf("%s: the run needs about %d MB of disk and %d MB are free; make room, or choose another folder by --out", r.store.root, need>>20, free>>20)}
+	}
+	return nil
 }
 
 // jobsFor is how many stages are worked on at a time: one for each processor
@@ -451,17 +486,19 @@ type Experiment struct {
 	Set      []string          `json:"set,omitempty"` // what the command line changed
 }
 
-// An ExperimentTrial names a trial's folder.
+// An ExperimentTrial names a trial's folder, and what its records are about.
 type ExperimentTrial struct {
-	ID    string `json:"id"`
-	Label string `json:"label"`
+	ID    string            `json:"id"`
+	Label string            `json:"label"`
+	Keys  map[string]string `json:"keys"`
+	Seed  uint64            `json:"seed"`
 }
 
 // describe writes what report needs, about all trials of the spec.
 func (r *runner) describe(all []*identity) error {
 	e := Experiment{Name: r.spec.Name, Question: r.spec.Question, Views: r.spec.views(), Spec: string(r.spec.Text), Set: r.spec.Set}
 	for _, t := range all {
-		e.Trials = append(e.Trials, ExperimentTrial{t.score.ID, t.trial.Label()})
+		e.Trials = append(e.Trials, ExperimentTrial{t.score.ID, t.trial.Label(), t.trial.Keys, t.trial.Seed})
 	}
 	data, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {

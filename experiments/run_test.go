@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"plumb/results"
 )
 
 func run(t testing.TB, ctx context.Context, out string, y Executor, o Options, set ...string) (*Summary, []Event, error) {
@@ -95,6 +97,10 @@ func TestFailedAndDiverged(t *testing.T) {
 	if !strings.Contains(messages(events, EventFailed), "this trial fails") {
 		t.Error("no event tells of the failure")
 	}
+	table := acc(t, filepath.Join(out, "small"))
+	if cell := table.Cells[1][0]; cell.Lost != 1 || len(cell.Seeds) != 1 {
+		t.Errorf("the table passes over a failed trial: %+v", cell)
+	}
 	s, _, err = run(t, t.Context(), out, toy{steps: 2}, Options{Failed: true})
 	if err != nil || s.Trials != 2 || !s.Complete() {
 		t.Fatalf("with failed: %+v, %v", s, err)
@@ -107,6 +113,16 @@ func TestFailedAndDiverged(t *testing.T) {
 	if s, _, _ := run(t, t.Context(), out, toy{steps: 2}, Options{Failed: true}); s.Trials != 0 {
 		t.Errorf("%d trials are left to retry", s.Trials)
 	}
+}
+
+// acc is the first table of a run's report.
+func acc(t *testing.T, folder string) *results.Table {
+	t.Helper()
+	report, err := ReadReport(folder)
+	if err != nil || len(report.Tables) == 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	return report.Tables[0]
 }
 
 func TestOnly(t *testing.T) {
