@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"plumb/arch"
+	"plumb/experiments"
 	"plumb/model"
 )
 
@@ -19,6 +20,8 @@ import (
 func modelFolder(dir string, _ showOptions) ([]subject, error) {
 	if inner := filepath.Join(dir, "model"); exists(filepath.Join(inner, model.ConfigFile)) {
 		dir = inner
+	} else if trained, err := experiments.ModelFolder(dir); err == nil {
+		dir = trained
 	}
 	path := filepath.Join(dir, model.ConfigFile)
 	text, err := os.ReadFile(path)

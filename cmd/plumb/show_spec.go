@@ -4,18 +4,18 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"plumb/arch"
-	"plumb/experiments"
 )
 
 // specFile returns the shapes of the trials of a spec: all of them once, since
 // seeds do not change a shape, or the one that --trial names.
 func specFile(name string, o showOptions) ([]subject, error) {
-	if filepath.Ext(name) != ".toml" {
+	if filepath.Ext(name) != ".toml" && !slices.Contains(specNames(), name) {
 		return nil, nil
 	}
-	spec, err := experiments.Load(name, o.set...)
+	spec, err := loadSpec(name, o.set)
 	if err != nil {
 		return nil, err
 	}
