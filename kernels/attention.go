@@ -168,8 +168,6 @@ func (at *attention) queryMatrix(x []float32, sequence, i, row int) matrix {
 	return matrix{x[(sequence*at.rows+row)*at.queryWidth+i*at.Dim:], at.queryWidth, 1}
 }
 
-func (x matrix) transposed() matrix { return matrix{x.data, x.col, x.row} }
-
 // stackRows is about how many rows of scores are computed at a time: the
 // query heads that share keys are stacked, each with its block of rows.
 const stackRows = 4 * queryBlock

@@ -343,14 +343,20 @@ func multiply(c, a, b matrix, rows, steps, cols int, add bool) {
 // part of b, which pays off over rowBlock rows and is affordable over fewer.
 func (p *product) plan() int {
 	width := 2 * p.shape.lanes
-	panels := (p.cols + width - 1) / width
 	products := p.rows * p.steps * p.cols
+	if products >= 32*leastTask {
+		width = 64
+		if p.copies() {
+			width = 128 // so that a copy serves long enough
+		}
+	}
+	panels := (p.cols + width - 1) / width
 	tasks := max(1, products/min(max(products/32, leastTask), mostTask))
 	rowTasks := max(1, min(tasks, p.rows/rowBlock))
 	colTasks := min(panels, (tasks+rowTasks-1)/rowTasks)
 	if rowTasks*colTasks < tasks {
-		fewest := 112
-		if p.b.col == 1 {
+		fewest := 128
+		if p.b.col == 1 && products < 32*leastTask {
 			fewest = 42 // rows are copied faster than columns
 		}
 		rowTasks = max(rowTasks, min((tasks+colTasks-1)/colTasks, p.rows/fewest))
@@ -370,12 +376,42 @@ func (p *product) task(task int) {
 	c, a, b := p.c.from(row, col), p.a.from(row, 0), p.b.from(0, col)
 	for at := 0; at < p.steps; at += stepBlock {
 		n := min(stepBlock, p.steps-at)
-		panels := buf.floats(s.packedLen(n, cols))
-		s.pack(panels, b.from(at, 0), n, cols)
-		s.multiplyPacked(c, a.from(0, at), panels, n, rows, n, cols, p.add || at > 0)
+		packed := s.packedLen(n, cols)
+		memory := buf.floats(packed + (rows+copyGap)*(n+copyGap))
+		block := a.from(0, at)
+		if cols > 48 && p.copies() {
+			block = block.copied(memory[packed:], rows, n)
+		}
+		s.pack(memory[:packed], b.from(at, 0), n, cols)
+		s.multiplyPacked(c, block, memory[:packed], n, rows, n, cols, p.add || at > 0)
 	}
 	scratches.Put(buf)
 }
+
+// copyGap is the distance of lines beyond their length in a copied block.
+const copyGap = 16
+
+// copies reports whether tasks copy their blocks of a. Where a is read down
+// its columns, steps that are long lines or a multiple of 1 KiB apart fall on
+// few sets of a cache and drive each other out before the next tile needs the
+// rest of a line. Tiles of many rows leave little of a line.
+func (p *product) copies() bool {
+	return p.a.row == 1 && p.shape.rows < 10 && (p.a.col%256 == 0 || p.a.col > 1024)
+}
+
+// copied returns a copy of x [rows, cols] whose lines, rows or columns, are close.
+func (x matrix) copied(dst []float32, rows, cols int) matrix {
+	if x.row == 1 {
+		return x.transposed().copied(dst, cols, rows).transposed()
+	}
+	y := matrix{dst, cols + copyGap, 1}
+	for i := range rows {
+		copy(dst[i*y.row:][:cols], x.data[i*x.row:])
+	}
+	return y
+}
+
+func (x matrix) transposed() matrix { return matrix{x.data, x.col, x.row} }
 
 // A scratch is memory that a task borrows.
 type scratch struct{ buf []float32 }
