@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -83,7 +85,7 @@ func runGenerate(a *app, path string, o generateOptions) error {
 	if err != nil {
 		return err
 	}
-	w := &textWriter{w: a.out}
+	w := &textWriter{w: a.out, visible: isTerminal(a.out.w)}
 	if a.json {
 		w.w = io.Discard
 	}
@@ -137,11 +139,12 @@ func (t *trained) generate(ctx context.Context, prompt []int32, o generateOption
 
 // A textWriter passes text on in whole characters, which tokens may cut.
 type textWriter struct {
-	w      io.Writer
-	text   string // all of it
-	passed int    // bytes of text that were written
-	tokens int
-	err    error
+	w       io.Writer
+	visible bool   // control characters are written as codes, for terminals
+	text    string // all of it
+	passed  int    // bytes of text that were written
+	tokens  int
+	err     error
 }
 
 // add appends the bytes of a token.
@@ -162,9 +165,27 @@ func (w *textWriter) add(piece string) {
 
 func (w *textWriter) pass(to int) {
 	if to > w.passed && w.err == nil {
-		_, w.err = io.WriteString(w.w, w.text[w.passed:to])
+		text := w.text[w.passed:to]
+		if w.visible {
+			text = withoutControls(text)
+		}
+		_, w.err = io.WriteString(w.w, text)
 		w.passed = to
 	}
+}
+
+// withoutControls writes control characters as codes, except line breaks and
+// tabs: a model may have learnt what makes a terminal obey.
+func withoutControls(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			fmt.Fprintf(&b, "\\x%02x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // finish writes what is left, and ends the line.

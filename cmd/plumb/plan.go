@@ -30,8 +30,8 @@ time, memory and disk that the run will take, from a measurement of about two
 seconds on this machine; and the smallest difference between two models that the
 items and seeds of each task can detect. Nothing is trained and nothing written.
 
-SPEC is a TOML file or the name of a spec that comes with the program; without
-one the quickstart is planned. With --json each trial, each task and the whole
+SPEC is a TOML file, - for stdin, or the name of a spec that comes with the
+program; without one the quickstart is planned. With --json each trial, each task and the whole
 are one object, told apart by their kind.`,
 		Example: `  plumb plan experiments/specs/depth-vs-width-novels.toml --data ../shared/data
   plumb plan quickstart --set model.width=64
@@ -51,7 +51,7 @@ func planSpec(a *app, name string, o planOptions) error {
 	if err := checkJobs(o.jobs); err != nil {
 		return err
 	}
-	spec, source, err := o.spec.load(name)
+	spec, source, err := o.spec.load(a, name)
 	if err != nil {
 		return err
 	}

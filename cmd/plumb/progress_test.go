@@ -117,10 +117,10 @@ func TestRunLine(t *testing.T) {
 		want  string
 	}{
 		{"before anything", experiments.Event{Kind: experiments.EventStarted, Trials: 9, Done: 2}, "2 of 9 trials done\n"},
-		{"training", train, "trial 3 of 9  train 45 %  1.23 M tokens  35.1 k tokens/s  loss 3.214  1m20s left  12m00s for the run  layers=4 seed=1\n"},
-		{"two at once", other, "trial 3 of 9  train 45 %  1.23 M tokens  35.1 k tokens/s  loss 3.214  1m20s left  12m00s for the run  1 more at work  layers=4 seed=1\n"},
+		{"training", train, "trial 3/9 train 45%  1.23M tokens  35.1k/s  loss 3.214  left 1m20s, run 12m00s  layers=4 seed=1\n"},
+		{"two at once", other, "trial 3/9 train 45%  1.23M tokens  35.1k/s  loss 3.214  left 1m20s, run 12m00s  +1 at work  layers=4 seed=1\n"},
 		{"failure", experiments.Event{Kind: experiments.EventFailed, Stage: "train", ID: "b", Trial: 3, Trials: 9, Done: 2, Failed: 1, Label: "layers=4 seed=1", Message: "no room\nat all"},
-			"plumb: train of layers=4 seed=1 failed: no room\ntrial 3 of 9  train 45 %  1.23 M tokens  35.1 k tokens/s  loss 3.214  1m20s left  1 failed  layers=8 seed=1\n"},
+			"plumb: train of layers=4 seed=1 failed: no room\ntrial 3/9 train 45%  1.23M tokens  35.1k/s  loss 3.214  left 1m20s  1 failed  layers=8 seed=1\n"},
 		{"score of a diverged one", experiments.Event{Kind: experiments.EventDiverged, Stage: "score", ID: "a", Trial: 4, Trials: 9, Done: 3, Message: "NaN"}, "3 of 9 trials done\n"},
 		{"warning", experiments.Event{Kind: experiments.EventWarning, Trials: 9, Done: 3, Message: "x is damaged"}, "plumb: x is damaged\n3 of 9 trials done\n"},
 	}

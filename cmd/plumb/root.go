@@ -31,7 +31,10 @@ Results go to stdout and everything else to stderr. Exit statuses:
   6    the machine: disk, permission, lock, memory
   130  interrupted, 143 terminated; state is saved`
 
-const rootExample = `  plumb list presets
+const rootExample = `  plumb run
+  plumb plan depth-vs-width-novels --data ../shared/data
+  plumb report runs/quickstart --format markdown
+  plumb list presets
   plumb show mobilellm-125m
   plumb show gpt2 --json | jq .params.total
   plumb doctor`

@@ -34,8 +34,9 @@ func newRun(a *app) *cobra.Command {
 		Use:   "run [SPEC]",
 		Short: "train and score every model of a spec, and show the tables",
 		Long: `Train and score every model of a spec, print its tables, and draw its figures.
-SPEC is a TOML file, or the name of a spec that comes with the program (plumb
-list specs); without one the quickstart is run, which needs no data.
+SPEC is a TOML file, - for stdin, or the name of a spec that comes with the
+program (plumb list specs); without one the quickstart is run, which needs no
+data.
 
 What has its records already is not done again, and what was interrupted goes
 on from its last checkpoint. An interrupt (Ctrl-C) leaves checkpoints and stops;
@@ -79,8 +80,14 @@ func (o *specOptions) add(c *cobra.Command) {
 
 // load reads the spec and says where its data are; mistakes in both are
 // reported together.
-func (o *specOptions) load(name string) (*experiments.Spec, tasks.Source, error) {
-	spec, err := loadSpec(name, o.set)
+func (o *specOptions) load(a *app, name string) (*experiments.Spec, tasks.Source, error) {
+	var spec *experiments.Spec
+	var err error
+	if name == "-" {
+		spec, err = readSpec(a.in, o.set)
+	} else {
+		spec, err = loadSpec(name, o.set)
+	}
 	source, wrong := tasks.ParseSource(o.data)
 	if wrong != nil {
 		wrong = fmt.Errorf("--data: %w", wrong)
@@ -103,7 +110,7 @@ func runSpec(a *app, name string, o runOptions) error {
 	if o.dryRun {
 		return planSpec(a, name, planOptions{spec: o.spec, out: o.out, jobs: o.jobs, only: o.only})
 	}
-	spec, source, err := o.spec.load(name)
+	spec, source, err := o.spec.load(a, name)
 	if err != nil {
 		return err
 	}

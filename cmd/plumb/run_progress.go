@@ -67,32 +67,28 @@ func (l *runLine) news(e experiments.Event) string {
 }
 
 // text is the line of progress: the stage at work that comes first, and how far
-// the run is.
+// the run is. All but the label fits into 80 columns.
 func (l *runLine) text(latest experiments.Event) string {
 	first, ok := l.first()
 	if !ok {
 		return fmt.Sprintf("%d of %d trials done", latest.Done, latest.Trials)
 	}
-	parts := []string{fmt.Sprintf("trial %d of %d", min(latest.Done+1, latest.Trials), latest.Trials)}
+	parts := []string{fmt.Sprintf("trial %d/%d %s", min(latest.Done+1, latest.Trials), latest.Trials, stageText(first))}
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	add("%s", stageText(first))
 	if first.Tokens > 0 {
-		add("%s tokens", countText(float64(first.Tokens)))
+		add("%s tokens", tight(first.Tokens))
 	}
 	if first.Rate > 0 {
-		add("%s tokens/s", countText(first.Rate))
+		add("%s/s", tight(int(first.Rate)))
 	}
 	if first.Loss > 0 {
 		add("loss %.3f", first.Loss)
 	}
-	if first.Left > 0 {
-		add("%s left", timeText(first.Left))
-	}
-	if latest.RunLeft > 0 {
-		add("%s for the run", timeText(latest.RunLeft))
+	if left := leftText(first, latest); left != "" {
+		add("left %s", left)
 	}
 	if n := len(l.active) - 1; n > 0 {
-		add("%d more at work", n)
+		add("+%d at work", n)
 	}
 	if latest.Failed > 0 {
 		add("%d failed", latest.Failed)
@@ -101,12 +97,27 @@ func (l *runLine) text(latest experiments.Event) string {
 	return strings.Join(parts, "  ")
 }
 
+// leftText is the time left for the trial and for the run, as far as known.
+func leftText(trial, run experiments.Event) string {
+	var parts []string
+	if trial.Left > 0 {
+		parts = append(parts, timeText(trial.Left))
+	}
+	if run.RunLeft > 0 {
+		parts = append(parts, "run "+timeText(run.RunLeft))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// tight is countText in as few columns as it takes.
+func tight(n int) string { return strings.ReplaceAll(countText(float64(n)), " ", "") }
+
 // stageText says what is done, and how much of it.
 func stageText(e experiments.Event) string {
 	if e.Steps == 0 {
 		return e.Stage
 	}
-	return fmt.Sprintf("%s %d %%", e.Stage, 100*e.Step/e.Steps)
+	return fmt.Sprintf("%s %d%%", e.Stage, 100*e.Step/e.Steps)
 }
 
 // first returns the stage at work whose trial comes first in the spec.

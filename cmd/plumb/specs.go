@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -60,4 +61,13 @@ func loadSpec(name string, set []string) (*experiments.Spec, error) {
 		return nil, unknown("spec", name, specNames())
 	}
 	return experiments.Parse("specs/"+name+".toml", text, set...)
+}
+
+// readSpec reads a spec from a stream.
+func readSpec(r io.Reader, set []string) (*experiments.Spec, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return experiments.Parse("stdin", text, set...)
 }
