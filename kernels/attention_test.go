@@ -46,6 +46,7 @@ var attentionShapes = []struct {
 	{Heads{3, 3, 7, 0.4}, 1, 40},
 	{Heads{6, 2, 24, 0.2}, 1, 65},
 	{Heads{2, 1, 65, 0.12}, 1, 70},
+	{Heads{10, 2, 8, 0.3}, 1, 61},
 }
 
 // naiveAttention is out in float64 by the formula.

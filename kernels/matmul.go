@@ -376,10 +376,12 @@ func (p *product) task(task int) {
 	c, a, b := p.c.from(row, col), p.a.from(row, 0), p.b.from(0, col)
 	for at := 0; at < p.steps; at += stepBlock {
 		n := min(stepBlock, p.steps-at)
-		packed := s.packedLen(n, cols)
-		memory := buf.floats(packed + (rows+copyGap)*(n+copyGap))
-		block := a.from(0, at)
+		block, packed, copied := a.from(0, at), s.packedLen(n, cols), 0
 		if cols > 48 && p.copies() {
+			copied = (rows + copyGap) * n
+		}
+		memory := buf.floats(packed + copied)
+		if copied > 0 {
 			block = block.copied(memory[packed:], rows, n)
 		}
 		s.pack(memory[:packed], b.from(at, 0), n, cols)
@@ -388,7 +390,7 @@ func (p *product) task(task int) {
 	scratches.Put(buf)
 }
 
-// copyGap is the distance of lines beyond their length in a copied block.
+// copyGap is the distance of columns beyond their length in a copied block.
 const copyGap = 16
 
 // copies reports whether tasks copy their blocks of a. Where a is read down
@@ -399,14 +401,12 @@ func (p *product) copies() bool {
 	return p.a.row == 1 && p.shape.rows < 10 && (p.a.col%256 == 0 || p.a.col > 1024)
 }
 
-// copied returns a copy of x [rows, cols] whose lines, rows or columns, are close.
+// copied returns a copy of x [rows, cols], whose columns it reads and lays
+// side by side.
 func (x matrix) copied(dst []float32, rows, cols int) matrix {
-	if x.row == 1 {
-		return x.transposed().copied(dst, cols, rows).transposed()
-	}
-	y := matrix{dst, cols + copyGap, 1}
-	for i := range rows {
-		copy(dst[i*y.row:][:cols], x.data[i*x.row:])
+	y := matrix{dst, 1, rows + copyGap}
+	for j := range cols {
+		copy(dst[j*y.col:][:rows], x.data[j*x.col:])
 	}
 	return y
 }

@@ -177,7 +177,7 @@ func TestMatMulRefusesLengths(t *testing.T) {
 // TestMatMulWorkers computes products of many tasks with several numbers of
 // workers and from several goroutines at once.
 func TestMatMulWorkers(t *testing.T) {
-	sizes := [][3]int{{600, 130, 200}, {257, 300, 97}}
+	sizes := [][3]int{{600, 130, 200}, {257, 300, 97}, {70, 130, 1100}}
 	for _, f := range forms {
 		for _, size := range sizes {
 			m, k, n := size[0], size[1], size[2]

@@ -8,7 +8,7 @@ import (
 // Peak measures how many float32 operations per second one core can do with
 // the implementation in use: a fused multiply-add counts two. It is the best
 // of several runs of a loop of nothing else, in CPU time of the thread where
-// the system tells it, and takes about 20 ms.
+// the system tells it, and takes about 10 ms.
 func Peak() float64 {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
