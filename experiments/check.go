@@ -28,8 +28,8 @@ func (s *Spec) check(r *report) {
 			r.at(name, "%s", why)
 		}
 	}
-	all := s.trials(r)
-	s.checkViews(r, all)
+	s.made = s.trials(r)
+	s.checkViews(r, s.made)
 }
 
 func (s *Spec) checkName(r *report) {

@@ -277,7 +277,7 @@ func (r *runner) work(ctx context.Context) {
 	for range r.options.Jobs {
 		jobs.Go(func() {
 			for n := r.claim(ctx); n != nil; n = r.claim(ctx) {
-				r.finish(n, r.do(ctx, n))
+				r.finish(ctx, n, r.do(ctx, n))
 			}
 		})
 	}
@@ -311,8 +311,9 @@ func (r *runner) claim(ctx context.Context) *node {
 // on a stage.
 var errBusy = errors.New("busy")
 
-// finish notes how a node ended and wakes those that wait for it.
-func (r *runner) finish(n *node, err error) {
+// finish notes how a node ended and wakes those that wait for it. What fails
+// after ctx has ended was interrupted.
+func (r *runner) finish(ctx context.Context, n *node, err error) {
 	err = environment(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -329,10 +330,10 @@ func (r *runner) finish(n *node, err error) {
 			n.state = nodeWaits
 			r.changed.Broadcast()
 		})
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		n.state = nodeWaits
 	case errors.As(err, &refusal):
 		n.state, r.refusal = nodeWaits, err
+	case ctx.Err() != nil:
+		n.state = nodeWaits
 	default:
 		n.state, n.err = nodeFailed, err
 		r.refusal = r.store.noteFailure(Failure{n.name(), n.kind, err.Error()})

@@ -178,7 +178,7 @@ func TestInterrupt(t *testing.T) {
 	}
 	out := t.TempDir()
 	for try := 0; ; try++ {
-		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(15+try)*time.Millisecond)
 		s, _, err := run(t, ctx, out, toy{steps: 20, pause: time.Millisecond}, Options{})
 		cancel()
 		if err != nil || len(s.Failed) > 0 || try > 500 {

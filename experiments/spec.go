@@ -26,7 +26,8 @@ type Spec struct {
 	Text   []byte   `toml:"-"` // that file, as written
 	Set    []string `toml:"-"` // what the command line changed, key=value
 
-	doc *document
+	doc  *document
+	made []*Trial
 }
 
 // Settings are what a trial is made of; a sweep may vary all of them.

@@ -87,7 +87,7 @@ func (trainer) Train(ctx context.Context, job *Job) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if out.Status == train.Stopped {
-		return Outcome{}, context.Cause(ctx)
+		return Outcome{}, ctx.Err()
 	}
 	return job.conclude(ctx, m, d, docs, out)
 }

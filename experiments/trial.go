@@ -47,12 +47,18 @@ func (t *Trial) Label() string {
 	return fmt.Sprintf("%sseed=%d", b.String(), t.Seed)
 }
 
-// Trials lists all models of the spec, seeds fastest.
+// Trials lists all models of the spec, seeds fastest. Each call returns trials
+// of its own.
 func (s *Spec) Trials() []*Trial {
-	r := newReport(s.doc)
-	return s.trials(r)
+	all := make([]*Trial, len(s.made))
+	for i, t := range s.made {
+		own := *t
+		all[i] = &own
+	}
+	return all
 }
 
+// trials makes all models of the spec and reports what is wrong with any.
 func (s *Spec) trials(r *report) []*Trial {
 	var all []*Trial
 	for _, p := range s.points(r) {
