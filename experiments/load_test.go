@@ -3,6 +3,7 @@ package experiments
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,4 +99,26 @@ func FuzzParse(f *testing.F) {
 	f.Add("[sweep]\nzip = 1\n[[trial]]\nname = 2")
 	f.Add("view = 1\nsweep = []\ntrial = {}\ntrain.tune = 3")
 	f.Fuzz(func(t *testing.T, text string) { Parse("fuzz.toml", []byte(text)) })
+}
+
+// The description of specs names every key that a model which can be run has,
+// and every metric.
+func TestSpecsAreDescribed(t *testing.T) {
+	text, err := os.ReadFile("specs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rare := []string{"attention_soft_cap", "final_soft_cap", "bidirectional", "norm_offset", "norms_per_layer", "parallel_residual",
+		"pooler", "position_offset", "post_norm", "token_types", "window", "window_every", "factor", "low_frequency", "high_frequency"}
+	names := metricNames(nil)
+	for _, path := range settingPaths() {
+		if !slices.Contains(rare, leaf(path)) && !strings.HasPrefix(path, "model.rotary_scaling") {
+			names = append(names, leaf(path))
+		}
+	}
+	for _, name := range names {
+		if !strings.Contains(string(text), name) {
+			t.Errorf("specs/README.md says nothing of %s", name)
+		}
+	}
 }
