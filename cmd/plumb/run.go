@@ -119,6 +119,7 @@ func runSpec(a *app, name string, o runOptions) error {
 		return err
 	}
 	defer m.finish()
+	a.notef("plumb: %s has %d trials; results go to %s", spec.Name, len(spec.Trials()), filepath.Join(o.out, spec.Name))
 	line := newRunLine(a, m)
 	summary, err := experiments.Run(a.ctx, spec, experiments.Options{
 		Out: o.out, Source: source, Jobs: o.jobs, Workers: a.workers, Only: o.only, Failed: o.failed, Observe: line.observe,
