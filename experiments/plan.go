@@ -255,7 +255,7 @@ func (e *estimator) load(t *identity) error {
 }
 
 // dataSecondsPerByte is what a tokenizer's training and the encoding of text take.
-const dataSecondsPerByte = 0.4e-6
+const dataSecondsPerByte = 0.12e-6
 
 // totals adds up the stages, shared ones once.
 func (e *estimator) totals(g *graph) error {
@@ -270,7 +270,11 @@ func (e *estimator) totals(g *graph) error {
 		p.Disk += size
 		switch n.kind {
 		case DataStage:
-			stream = max(stream, size)
+			length, err := e.sources.textBytes(t)
+			if err != nil {
+				return err
+			}
+			stream = max(stream, int(4*float64(length)/bytesPerToken(t.Settings.Data))) // 32-bit ids
 		case TrainStage:
 			p.Tokens += e.trained(t)
 			p.FLOPs += t.Shape.TrainFLOPs(t.Shape.Context) * float64(e.trained(t))
@@ -328,7 +332,11 @@ func (s *sources) diskBytes(n *node) (int, error) {
 	switch n.kind {
 	case DataStage:
 		length, err := s.textBytes(t)
-		return int(4 * float64(length) / bytesPerToken(t.Settings.Data)), err
+		perToken := 2. // bytes of an id in a shard
+		if t.Settings.Data.Vocab.Size > 1<<16 {
+			perToken = 4
+		}
+		return int(perToken * float64(length) / bytesPerToken(t.Settings.Data)), err
 	case TrainStage:
 		return 4 * t.Shape.Params().Total, nil
 	}

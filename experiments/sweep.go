@@ -173,34 +173,45 @@ func (s *Spec) listAxis(r *report) *axis {
 	}
 	a := &axis{}
 	for i, table := range s.List {
-		at := fmt.Sprintf("trial.%d", i)
-		flat := map[string]any{}
-		flatten(table, "", flat)
-		row := make([]choice, len(a.keys))
-		for _, name := range r.doc.inOrder(at, flat) {
-			key, path := "name", ""
-			if name != "name" {
-				var ok bool
-				if path, ok = s.axisPath(r, name, join(at, name)); !ok {
-					continue
-				}
-				key = shortName(path, settingPaths())
-			} else if _, ok := flat[name].(string); !ok {
-				r.at(join(at, name), "want a string, got %s", describe(flat[name]))
-			}
-			column := slices.Index(a.keys, key)
-			if column < 0 {
-				column = len(a.keys)
-				a.keys, a.paths, row = append(a.keys, key), append(a.paths, path), append(row, choice{})
-			}
-			row[column] = choice{flat[name], join(at, name)}
-		}
-		a.values = append(a.values, row)
+		a.values = append(a.values, s.listed(r, a, table, fmt.Sprintf("trial.%d", i)))
 	}
 	for i := range a.values {
 		a.values[i] = append(a.values[i], make([]choice, len(a.keys)-len(a.values[i]))...)
 	}
 	return a
+}
+
+// listed reads one table of the list. A key that no table before it had is a new
+// key of the axis.
+func (s *Spec) listed(r *report, a *axis, table map[string]any, at string) []choice {
+	flat := map[string]any{}
+	flatten(table, "", flat)
+	row := make([]choice, len(a.keys))
+	for _, name := range r.doc.inOrder(at, flat) {
+		key, path, ok := s.listedKey(r, name, flat[name], join(at, name))
+		if !ok {
+			continue
+		}
+		column := slices.Index(a.keys, key)
+		if column < 0 {
+			column = len(a.keys)
+			a.keys, a.paths, row = append(a.keys, key), append(a.paths, path), append(row, choice{})
+		}
+		row[column] = choice{flat[name], join(at, name)}
+	}
+	return row
+}
+
+// listedKey resolves a key of a listed trial; path is empty for its name.
+func (s *Spec) listedKey(r *report, name string, value any, at string) (key, path string, ok bool) {
+	if name != "name" {
+		path, ok = s.axisPath(r, name, at)
+		return shortName(path, settingPaths()), path, ok
+	}
+	if _, ok = value.(string); !ok {
+		r.at(at, "want a string, got %s", describe(value))
+	}
+	return name, "", ok
 }
 
 // checkDistinct reports settings that two axes vary, and values that an axis

@@ -206,19 +206,32 @@ func (t *Trial) shape(r *report) arch.Config {
 		repeat = 1
 	}
 	c.Sharing, c.Repeat = name, repeat
+	m.layers(&c, r)
+	m.checkSizes(c, r)
+	return c
+}
+
+// layers counts the layers from layers or blocks.
+func (m Model) layers(c *arch.Config, r *report) {
 	switch {
-	case m.Blocks < 0 || c.Layers < 0:
-		r.at("model."+map[bool]string{true: "blocks", false: "layers"}[m.Blocks < 0], "want at least 1")
+	case m.Blocks < 0:
+		r.at("model.blocks", "%d is not at least 1", m.Blocks)
+	case c.Layers < 0:
+		r.at("model.layers", "%d is not at least 1", c.Layers)
 	case m.Blocks > 0 && c.Layers > 0:
-		r.at("model.blocks", "give layers or blocks, not both: layers are blocks × %d", repeat)
+		r.at("model.blocks", "give layers or blocks, not both: layers are blocks × %d", c.Repeat)
 	case m.Blocks > 0:
-		c.Layers = m.Blocks * repeat
+		c.Layers = m.Blocks * c.Repeat
 	case c.Layers == 0:
 		r.at("model.layers", "model.layers or model.blocks is missing")
-	case c.Layers%repeat != 0:
+	case c.Layers%c.Repeat != 0:
 		r.at("model.layers", "%d layers are no multiple of the repeat count of sharing %q; use %d or %d, or give blocks",
-			c.Layers, m.Sharing, max(1, c.Layers/repeat)*repeat, (c.Layers/repeat+1)*repeat)
+			c.Layers, m.Sharing, max(1, c.Layers/c.Repeat)*c.Repeat, (c.Layers/c.Repeat+1)*c.Repeat)
 	}
+}
+
+// checkSizes reports sizes from which no shape can be made.
+func (m Model) checkSizes(c arch.Config, r *report) {
 	if m.KVGroup != 0 && c.KVHeads != 0 {
 		r.at("model.kv_group", "give kv_heads or kv_group, not both")
 	}
@@ -231,7 +244,6 @@ func (t *Trial) shape(r *report) arch.Config {
 	if c.HeadDim < 1 {
 		r.at("model.head_dim", "%d is not at least 1", c.HeadDim)
 	}
-	return c
 }
 
 func (m Model) ffnRatio() float64 {
