@@ -222,21 +222,23 @@ func (e *evaluation) choices(t loadedTask) ([]score, error) {
 	if reason := r.Invalid(); reason != "" {
 		return base.invalid(t.task.Metrics, reason), nil
 	}
-	metrics, err := r.Metrics(t.task.Metrics...)
-	if err != nil {
-		return nil, err
-	}
 	if base.Items, err = e.store(r.Stored(t.name, t.task.Version)); err != nil {
 		return nil, err
 	}
+	return base.measured(r, t.task.Metrics)
+}
+
+// measured returns s with each of the metrics of a result.
+func (s score) measured(r eval.Result, names []string) ([]score, error) {
+	metrics, err := r.Metrics(names...)
 	var scores []score
 	for _, m := range metrics {
-		s := base
-		s.Metric, s.Value, s.StdErr, s.N, s.Clusters, s.Chance = m.Name, results.Number(m.Value), number(m.StdErr), m.N, m.Clusters, results.Number(m.Chance)
-		s.Note = joinNotes(s.Note, m.Note)
-		scores = append(scores, s)
+		one := s
+		one.Metric, one.Value, one.StdErr, one.N, one.Clusters = m.Name, results.Number(m.Value), number(m.StdErr), m.N, m.Clusters
+		one.Chance, one.Note = results.Number(m.Chance), joinNotes(s.Note, m.Note)
+		scores = append(scores, one)
 	}
-	return scores, nil
+	return scores, err
 }
 
 // rolling scores the text.

@@ -70,6 +70,15 @@ const (
 	endOfRoom   = "context"
 )
 
+// generated is what --json prints.
+type generated struct {
+	Model  string `json:"model"`
+	Prompt string `json:"prompt"`
+	Text   string `json:"text"`
+	Tokens int    `json:"tokens"`
+	End    string `json:"end"` // "end of text", "tokens" or "context"
+}
+
 func runGenerate(a *app, path string, o generateOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -91,13 +100,7 @@ func runGenerate(a *app, path string, o generateOptions) error {
 	}
 	end, err := m.generate(a.ctx, prompt, o, w)
 	if err == nil && a.json {
-		return a.emit(struct {
-			Model  string `json:"model"`
-			Prompt string `json:"prompt"`
-			Text   string `json:"text"`
-			Tokens int    `json:"tokens"`
-			End    string `json:"end"` // "end of text", "tokens" or "context"
-		}{m.name, o.prompt, w.text, w.tokens, end})
+		return a.emit(generated{m.name, o.prompt, w.text, w.tokens, end})
 	}
 	w.finish()
 	if err == nil && end == endOfRoom {

@@ -167,6 +167,14 @@ tokenizer.json. A text of - is read from stdin.`,
 	return c
 }
 
+// A token is a line of inspect tokens --json.
+type token struct {
+	Position int    `json:"position"`
+	ID       int32  `json:"id"`
+	Text     string `json:"text"` // as UTF-8, broken parts replaced
+	Bytes    []int  `json:"bytes"`
+}
+
 func inspectTokens(a *app, path, text string) error {
 	tok, err := openTokenizer(path)
 	if err != nil {
@@ -180,12 +188,7 @@ func inspectTokens(a *app, path, text string) error {
 	for i, id := range ids {
 		piece := tok.Token(id)
 		if a.json {
-			if err := a.emit(struct {
-				Position int    `json:"position"`
-				ID       int32  `json:"id"`
-				Text     string `json:"text"` // as UTF-8, broken parts replaced
-				Bytes    []int  `json:"bytes"`
-			}{i, id, strings.ToValidUTF8(piece, "\ufffd"), byteList(piece)}); err != nil {
+			if err := a.emit(token{i, id, strings.ToValidUTF8(piece, "\ufffd"), byteList(piece)}); err != nil {
 				return err
 			}
 		}

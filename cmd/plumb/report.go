@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -72,10 +73,16 @@ func runReport(a *app, dir string, o reportOptions) error {
 	for _, file := range figures(files) {
 		a.notef("plumb: figure %s", file)
 	}
-	if err != nil {
+	return errors.Join(a.whatIsMissing(report), undrawn(err))
+}
+
+// undrawn marks the error of figures that have nothing to show as a lack of
+// records; what the disk refuses stays what it is.
+func undrawn(err error) error {
+	if statusOf(err) == statusEnvironment {
 		return err
 	}
-	return a.whatIsMissing(report)
+	return withStatus(statusIncomplete, err)
 }
 
 // matchingViews picks views by their names.
@@ -123,10 +130,9 @@ func (a *app) writeReport(w *tracked, report *experiments.Report, format string)
 		section := results.Section{Table: table}
 		if view := report.Views[i]; view.Figure != "" {
 			figure, err := plots.Draw(plots.Input{View: view, Table: table, Curves: report.Curves})
-			if err != nil {
-				return fmt.Errorf("figure of view %s: %w", view.Slug(), err)
+			if err == nil { // otherwise writing the figures says so
+				section.Figure = figure.SVG()
 			}
-			section.Figure = figure.SVG()
 		}
 		page.Sections = append(page.Sections, section)
 	}

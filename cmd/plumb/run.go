@@ -154,7 +154,7 @@ func (a *app) conclude(s *experiments.Summary, err error) error {
 			Files   []string             `json:"files"`
 		}{s, files}))
 	}
-	return errors.Join(incomplete(s), err)
+	return errors.Join(incomplete(s), undrawn(err))
 }
 
 // reportRun prints the tables of a run and says where its figures are.

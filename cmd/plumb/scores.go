@@ -60,14 +60,13 @@ func init() {
 	scoreFormats.Add("markdown", writeScoreMarkdown)
 	scoreFormats.Add("csv", writeScoreCSV)
 	scoreFormats.Add("json", writeScoreJSON)
-	scoreFormats.Add("lm-eval", writeScoreHarness)
 }
 
 // writeScores prints scores as the flags ask for: --json means JSON whatever
 // the format, and the JSON of lm-eval for that one.
 func writeScores(a *app, scores []score, o evalOptions) error {
 	switch {
-	case a.json && o.format == "lm-eval":
+	case a.json && o.format == harness:
 		return a.emit(harnessResults(scores, o))
 	case a.json:
 		return writeScoreJSON(a, a.out, scores, o)
@@ -214,101 +213,6 @@ func floatText(v *float64) string {
 		return ""
 	}
 	return strconv.FormatFloat(*v, 'g', -1, 64)
-}
-
-// writeScoreHarness prints the line and the table of lm-eval (the Language
-// Model Evaluation Harness), so that readers and scripts find what they know.
-func writeScoreHarness(_ *app, w io.Writer, scores []score, o evalOptions) error {
-	limit := "None"
-	if o.source.limit > 0 {
-		limit = fmt.Sprintf("%.1f", float64(o.source.limit))
-	}
-	if _, err := fmt.Fprintf(w, "plumb (pretrained=%s), gen_kwargs: (None), limit: %s, num_fewshot: None, batch_size: %d\n", scores[0].Model, limit, o.batch); err != nil {
-		return err
-	}
-	var rows [][]string
-	last := ""
-	for _, s := range scores {
-		row := []string{s.Task, s.Version, "none", strconv.Itoa(s.Shots), s.Metric, "↑", "nan", "±", "N/A"}
-		if s.Task == last {
-			row[0], row[1] = "", ""
-		}
-		last = s.Task
-		if results.Better(s.Task+"/"+s.Metric, s.Unit) == "lower" {
-			row[5] = "↓"
-		}
-		if s.Value != nil {
-			row[6] = fmt.Sprintf("%.4f", *s.Value)
-		}
-		if s.StdErr != nil {
-			row[8] = fmt.Sprintf("%.4f", *s.StdErr)
-		}
-		rows = append(rows, row)
-	}
-	return writeAligned(w, []string{"Tasks", "#Version", "Filter", "#n-shot", "Metric", "", "#Value", "", "#Stderr"}, rows)
-}
-
-// writeAligned writes a Markdown table with columns padded to equal width, as
-// lm-eval does.
-func writeAligned(w io.Writer, header []string, rows [][]string) error {
-	widths := make([]int, len(header))
-	names := make([]string, len(header))
-	for i, name := range header {
-		names[i] = strings.TrimPrefix(name, "#")
-		widths[i] = max(1, len([]rune(names[i])))
-		for _, row := range rows {
-			widths[i] = max(widths[i], len([]rune(row[i])))
-		}
-	}
-	line := func(cells []string) string {
-		var b strings.Builder
-		for i, cell := range cells {
-			padding := strings.Repeat(" ", widths[i]-len([]rune(cell)))
-			if strings.HasPrefix(header[i], "#") {
-				cell = padding + cell
-			} else {
-				cell += padding
-			}
-			b.WriteString("|" + cell)
-		}
-		return b.String() + "|\n"
-	}
-	rule := make([]string, len(header))
-	for i, name := range header {
-		rule[i] = strings.Repeat("-", widths[i])
-		if strings.HasPrefix(name, "#") {
-			rule[i] = rule[i][1:] + ":"
-		}
-	}
-	text := line(names) + line(rule)
-	for _, row := range rows {
-		text += line(row)
-	}
-	_, err := io.WriteString(w, text)
-	return err
-}
-
-// harnessResults is the object that lm-eval writes, with its keys.
-func harnessResults(scores []score, o evalOptions) any {
-	found, versions, shots := map[string]map[string]any{}, map[string]string{}, map[string]int{}
-	samples := map[string]map[string]int{}
-	for _, s := range scores {
-		if found[s.Task] == nil {
-			found[s.Task] = map[string]any{"alias": s.Task}
-		}
-		found[s.Task][s.Metric+",none"] = s.Value
-		found[s.Task][s.Metric+"_stderr,none"] = s.StdErr
-		versions[s.Task], shots[s.Task] = s.Version, s.Shots
-		samples[s.Task] = map[string]int{"original": s.N + s.Unscored, "effective": s.N}
-	}
-	var limit any
-	if o.source.limit > 0 {
-		limit = o.source.limit
-	}
-	return map[string]any{
-		"results": found, "versions": versions, "n-shot": shots, "n-samples": samples,
-		"config": map[string]any{"model": "plumb", "model_args": "pretrained=" + scores[0].Model, "batch_size": o.batch, "limit": limit, "bos": scores[0].BOS},
-	}
 }
 
 // scoringStatus is the line of progress while a task is scored.
