@@ -58,6 +58,7 @@ func TestProblems(t *testing.T) {
 		{"fixed and swept", `context = 64`, "context = 64\nlayers = 3", `sweep.layers: model.layers is fixed as well as swept`},
 		{"no such axis", `layers = [2, 4]`, `layres = [2, 4]`, `sweep.layres: no setting has this name; did you mean "layers"?`},
 		{"budget out of reach", `total = 60_000`, `total = 70`, `small.toml:10:1: budget.total: `},
+		{"mistyped budget", `total = 60_000`, `total = 60_000_000_000`, `small.toml:10:1: budget.total: 6e+10 is more than 1e+10`},
 		{"two budgets", `total = 60_000`, "total = 60_000\nbody = 50_000", `small.toml:9:2: budget: body and total are given`},
 		{"recipe", `[[view]]`, "[[recipe]]\nname = \"x\"\n[[view]]", `recipe: recipes (compression after training) are not supported`},
 		{"claim", `[[view]]`, "[[claim]]\nname = \"x\"\n[[view]]", `claim: claims`},

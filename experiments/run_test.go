@@ -259,6 +259,37 @@ func TestRunsAtTheSameTime(t *testing.T) {
 	sameContents(t, contents(t, filepath.Join(out, "small")), want)
 }
 
+// A report shows what is whole, and names what is not.
+func TestReportOfDamage(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	if _, _, err := run(t, t.Context(), out, toy{steps: 1}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(out, "small")
+	e, err := ReadExperiment(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, e.Trials[0].ID, recordsFile)
+	if err := flip(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(folder, e.Trials[1].ID)); err != nil {
+		t.Fatal(err)
+	}
+	report, err := ReadReport(folder)
+	if err != nil || report.Done != 2 || len(report.Missing) != 2 || len(report.Problems) != 1 || len(report.Tables) != 1 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if !strings.Contains(report.Problems[0].Error(), file) {
+		t.Errorf("%v does not name %s", report.Problems[0], file)
+	}
+	if _, err := ReadReport(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no folder of a run") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestUnwritableFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o666); err != nil {

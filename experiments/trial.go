@@ -320,19 +320,28 @@ func (t *Trial) complete(shape arch.Config, r *report) arch.Config {
 	return shape
 }
 
+// Bounds of what a spec can ask for: weights, and operations of training a token.
+const (
+	mostWeights = 1e10
+	mostFLOPs   = 1e12
+)
+
 // chosen returns the one budget that holds; none when the spec gives none.
 func (b Budget) chosen(r *report) (arch.Budget, bool) {
 	given := map[string]arch.Budget{}
-	add := func(name string, value float64, budget arch.Budget) {
-		if value < 0 {
+	add := func(name string, value, most float64, budget arch.Budget) {
+		switch {
+		case value < 0:
 			r.at("budget."+name, "%v is negative", value)
-		} else if value > 0 {
+		case value > most:
+			r.at("budget."+name, "%v is more than %v, the most that a spec can ask for", value, most)
+		case value > 0:
 			given[name] = budget
 		}
 	}
-	add("total", float64(b.Total), arch.Budget{Total: b.Total})
-	add("body", float64(b.Body), arch.Budget{Body: b.Body})
-	add("flops", b.FLOPs, arch.Budget{FLOPs: b.FLOPs})
+	add("total", float64(b.Total), mostWeights, arch.Budget{Total: b.Total})
+	add("body", float64(b.Body), mostWeights, arch.Budget{Body: b.Body})
+	add("flops", b.FLOPs, mostFLOPs, arch.Budget{FLOPs: b.FLOPs})
 	names := slices.Sorted(maps.Keys(given))
 	switch {
 	case !r.ok("budget"):
