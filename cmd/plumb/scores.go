@@ -96,7 +96,7 @@ func (s score) cells(mark string) []string {
 	if mark != "" {
 		metric += " (" + mark + ")"
 	}
-	row := []string{s.Task, s.Version, strconv.Itoa(s.Shots), metric, string(s.Status), "", "", strconv.Itoa(s.N), ""}
+	row := []string{s.Task, s.Version, strconv.Itoa(s.Shots), metric, string(s.Status), "", "", grouped(s.N), ""}
 	if s.Value != nil {
 		row[4] = fmt.Sprintf("%.4f", *s.Value)
 	}
