@@ -5,12 +5,12 @@ package arch
 type Params struct {
 	Total int `json:"total"`
 
-	// Embedding counts what is looked up or grows with the vocabulary: the token
-	// table, learned positions, segments, and the output matrix unless it is tied.
+	// Embedding counts what grows with the vocabulary: the token table, and the
+	// output matrix unless it is tied.
 	Embedding int `json:"embedding"`
 
-	// Body is all the rest: the blocks and the norms outside them. It is what
-	// papers call non-embedding parameters.
+	// Body is all the rest: the blocks, the norms outside them, and tables of
+	// positions and segments where there are any.
 	Body int `json:"body"`
 }
 
@@ -64,10 +64,10 @@ type tensors struct {
 	blocks, layers int
 }
 
-// table adds an array of the embedding group that is looked up.
-func (l *tensors) table(name string, rows, cols int) {
+// table adds an array that is looked up.
+func (l *tensors) table(name, group string, rows, cols int) {
 	if rows > 0 {
-		l.all = append(l.all, Tensor{name, Embedding, rows, cols, 1, 0})
+		l.all = append(l.all, Tensor{name, group, rows, cols, 1, 0})
 	}
 }
 
@@ -90,11 +90,11 @@ func (l *tensors) once(name string, rows, cols int) {
 }
 
 func (c Config) inputTensors(l *tensors) {
-	l.table("tokens", c.Vocab, c.Width)
+	l.table("tokens", Embedding, c.Vocab, c.Width)
 	if c.Position == "learned" {
-		l.table("positions", c.Context+c.PositionOffset, c.Width)
+		l.table("positions", Body, c.Context+c.PositionOffset, c.Width)
 	}
-	l.table("segments", c.TokenTypes, c.Width)
+	l.table("segments", Body, c.TokenTypes, c.Width)
 }
 
 func (c Config) attentionTensors(l *tensors) {

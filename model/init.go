@@ -13,7 +13,7 @@ import (
 // Init says how wide the first weights are spread. Gains start at one and
 // biases at zero.
 type Init struct {
-	Embedding       float64 `toml:"embedding" json:"embedding"`                 // standard deviation of the tables; 0 means 1/sqrt(width)
+	Embedding       float64 `toml:"embedding" json:"embedding"`                 // standard deviation of the token tables; 0 means 1/sqrt(width)
 	Body            float64 `toml:"body" json:"body"`                           // standard deviation of the other matrices; 0 means 1/sqrt(inputs)
 	ResidualByDepth bool    `toml:"residual_by_depth" json:"residual_by_depth"` // matrices that write into the residual stream are divided by sqrt(2 × layers), as GPT-2 does
 }

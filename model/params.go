@@ -12,8 +12,8 @@ type Group string
 
 // The groups of weights.
 const (
-	Embedding Group = "embedding" // token and position tables, untied head
-	Body      Group = "body"      // everything else
+	Embedding Group = "embedding" // token table, untied head
+	Body      Group = "body"      // everything else, learned positions included
 )
 
 // A Param is one named array of weights.
@@ -50,7 +50,7 @@ func (s spec) size() int {
 func layout(c arch.Config) []spec {
 	specs := []spec{{"embedding.weight", Embedding, []int{c.Vocab, c.Width}, false}}
 	if c.Position == "learned" {
-		specs = append(specs, spec{"position.weight", Embedding, []int{c.Context, c.Width}, false})
+		specs = append(specs, spec{"position.weight", Body, []int{c.Context, c.Width}, false})
 	}
 	for b := range c.BlockCount() {
 		specs = append(specs, blockLayout(c, fmt.Sprintf("blocks.%d.", b))...)

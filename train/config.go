@@ -19,7 +19,7 @@ type Config struct {
 	MicroTokens int `toml:"micro_tokens" json:"micro_tokens"` // that pass through the model at a time; gradients add up; 0 means at most 4096
 
 	LearningRate  float64 `toml:"learning_rate" json:"learning_rate"`   // at the peak, of body weights
-	EmbeddingRate float64 `toml:"embedding_rate" json:"embedding_rate"` // of token and position tables, as a multiple of learning_rate
+	EmbeddingRate float64 `toml:"embedding_rate" json:"embedding_rate"` // of token tables, as a multiple of learning_rate
 	Schedule      string  `toml:"schedule" json:"schedule"`             // a name in Schedules
 	WarmupSteps   int     `toml:"warmup_steps" json:"warmup_steps"`     // from 0 up to the peak in a line
 	DecayShare    float64 `toml:"decay_share" json:"decay_share"`       // wsd: last share of the steps, in which the rate falls in a line
