@@ -20,9 +20,9 @@ func reportShare(b *testing.B, operations int, f func()) {
 		f()
 		best := time.Hour
 		for b.Loop() {
-			start := CPUTime()
+			start := cpuTime()
 			f()
-			best = min(best, CPUTime()-start)
+			best = min(best, cpuTime()-start)
 		}
 		speed := float64(operations) / best.Seconds()
 		b.ReportMetric(speed/1e9, "GF/s")

@@ -6,6 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// cpuTime is the processor time that the calling thread has used, which leaves
+// out time in which the system ran something else. Only differences mean
+// something, and only between calls under runtime.LockOSThread.
 func cpuTime() time.Duration {
 	var t unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {

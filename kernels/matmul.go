@@ -412,16 +412,3 @@ func (x matrix) copied(dst []float32, rows, cols int) matrix {
 }
 
 func (x matrix) transposed() matrix { return matrix{x.data, x.col, x.row} }
-
-// A scratch is memory that a task borrows.
-type scratch struct{ buf []float32 }
-
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
-
-// floats returns n elements of any content, valid until the next call.
-func (s *scratch) floats(n int) []float32 {
-	if cap(s.buf) < n {
-		s.buf = make([]float32, n+n/4)
-	}
-	return s.buf[:n]
-}

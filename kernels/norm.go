@@ -54,7 +54,9 @@ func RMSNormBack(dx, dgain, dy, x, gain []float32, eps float32) {
 	rows := rowsOf(len(x), c, "RMSNormBack")
 	mustFit(len(dx) == len(x) && len(dy) == len(x) && len(dgain) == c, "RMSNormBack")
 	back, add := rmsNormBacks.get(), adders.get()
-	partial := make([]float32, (rows+normChunk-1)/normChunk*c)
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	partial := s.zeros((rows + normChunk - 1) / normChunk * c)
 	inChunks(rows, normChunk, func(from, to int) {
 		sums := partial[from/normChunk*c:][:c]
 		back(dx[from*c:to*c], sums, dy[from*c:to*c], x[from*c:to*c], gain, eps)
@@ -143,7 +145,9 @@ func LayerNormBack(dx, dgain, dbias, dy, x, gain []float32, eps float32) {
 	rows := rowsOf(len(x), c, "LayerNormBack")
 	mustFit(len(dx) == len(x) && len(dy) == len(x) && len(dgain) == c && len(dbias) == c, "LayerNormBack")
 	back, add := layerNormBacks.get(), adders.get()
-	partial := make([]float32, (rows+normChunk-1)/normChunk*2*c)
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	partial := s.zeros((rows + normChunk - 1) / normChunk * 2 * c)
 	inChunks(rows, normChunk, func(from, to int) {
 		sums := partial[from/normChunk*2*c:][:2*c]
 		back(dx[from*c:to*c], sums[:c], sums[c:], dy[from*c:to*c], x[from*c:to*c], gain, eps)

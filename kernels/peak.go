@@ -1,9 +1,6 @@
 package kernels
 
-import (
-	"runtime"
-	"time"
-)
+import "runtime"
 
 // Peak measures how many float32 operations per second one core can do with
 // the implementation in use: a fused multiply-add counts two. It is the best
@@ -15,9 +12,9 @@ func Peak() float64 {
 	const rounds = 20_000
 	best := 0.0
 	for range 50 {
-		start := CPUTime()
+		start := cpuTime()
 		operations := peakKernel.get()(rounds)
-		if took := CPUTime() - start; took > 0 {
+		if took := cpuTime() - start; took > 0 {
 			best = max(best, operations/took.Seconds())
 		}
 	}
@@ -58,9 +55,3 @@ func peakGeneric(rounds int) float64 {
 }
 
 var peakResult [peakChains]float32
-
-// CPUTime is the processor time that the calling thread has used, where the
-// system tells it, and otherwise the time of a clock. Only differences mean
-// something, and only between calls under runtime.LockOSThread. It does not
-// count time in which the system ran something else.
-func CPUTime() time.Duration { return cpuTime() }

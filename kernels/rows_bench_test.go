@@ -74,11 +74,11 @@ func benchmarkRow(b *testing.B, name, shape string) {
 		calls := 1 + (1<<19)/max(1, elements) // enough for the clock of CPU time
 		best := time.Hour
 		for b.Loop() {
-			start := CPUTime()
+			start := cpuTime()
 			for range calls {
 				rc.run(in, rows, c)
 			}
-			best = min(best, CPUTime()-start)
+			best = min(best, cpuTime()-start)
 		}
 		b.ReportMetric(float64(best.Nanoseconds())/float64(calls*elements), "ns/element")
 		b.ReportMetric(0, "ns/op")

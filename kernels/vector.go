@@ -1,5 +1,7 @@
 package kernels
 
+import "slices"
+
 // Add adds x to dst, element by element. It panics if lengths differ.
 func Add(dst, x []float32) {
 	mustFit(len(dst) == len(x), "Add")
@@ -63,13 +65,15 @@ const sumChunk = 1 << 15
 // SumSquares returns the sum of the squares of x. Each piece of 32768 elements
 // is summed in float64 over 16 lanes, and the pieces are added in order.
 func SumSquares(x []float32) float64 {
-	partial := make([]float64, (len(x)+sumChunk-1)/sumChunk)
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	partial := s.doubles((len(x) + sumChunk - 1) / sumChunk)
 	inChunks(len(x), sumChunk, func(from, to int) {
 		partial[from/sumChunk] = squareSums.get()(x[from:to])
 	})
 	sum := 0.0
-	for _, s := range partial {
-		sum += s
+	for _, part := range partial {
+		sum += part
 	}
 	return sum
 }
@@ -86,16 +90,13 @@ func sumSquaresGeneric(x []float32) float64 {
 
 // AllFinite says that x has neither a NaN nor an infinity.
 func AllFinite(x []float32) bool {
-	bad := make([]bool, (len(x)+sumChunk-1)/sumChunk)
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	partial := s.floats((len(x) + sumChunk - 1) / sumChunk)
 	inChunks(len(x), sumChunk, func(from, to int) {
-		bad[from/sumChunk] = zeroSums.get()(x[from:to]) != 0
+		partial[from/sumChunk] = zeroSums.get()(x[from:to])
 	})
-	for _, b := range bad {
-		if b {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(partial, func(zero float32) bool { return zero != 0 })
 }
 
 var zeroSums = implement(sumZeroGeneric)

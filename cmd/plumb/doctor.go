@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"plumb/internal/machine"
+	"plumb/kernels"
 	"plumb/tasks"
 )
 
@@ -43,11 +44,11 @@ type doctorOptions struct{ out, data string }
 
 // A diagnosis is all that doctor finds.
 type diagnosis struct {
-	Version string        `json:"version"`
-	Machine machine.Facts `json:"machine"`
-	Kernels []kernelCheck `json:"kernels"`
-	Paths   []pathCheck   `json:"paths"`
-	Tasks   []taskFile    `json:"tasks,omitempty"`
+	Version string            `json:"version"`
+	Machine machine.Facts     `json:"machine"`
+	Kernels []kernels.Checked `json:"kernels"`
+	Paths   []pathCheck       `json:"paths"`
+	Tasks   []taskFile        `json:"tasks,omitempty"`
 }
 
 // A pathCheck says whether a folder can be written to. Where it does not exist
@@ -70,15 +71,14 @@ func runDoctor(a *app, o doctorOptions) error {
 	if err := checkFolder(o.data); err != nil {
 		return err
 	}
-	d := diagnosis{Version: version(), Machine: machine.Look()}
-	var err error
-	if d.Kernels, err = checkKernels(a.ctx); err != nil {
-		return err
+	d := diagnosis{
+		Version: version(), Machine: machine.Look(), Kernels: kernels.Check(),
+		Paths: []pathCheck{checkPath("results", o.out), checkPath("temporary files", os.TempDir())},
 	}
-	d.Paths = []pathCheck{checkPath("results", o.out), checkPath("temporary files", os.TempDir())}
 	if o.data != "" {
 		d.Tasks = findTasks(o.data)
 	}
+	var err error
 	if a.json {
 		err = a.emit(d)
 	} else {
