@@ -6,9 +6,7 @@
 // Weights are counted by block, caches and operations by layer.
 package arch
 
-import (
-	"cmp"
-)
+import "cmp"
 
 // A Config is the shape of one model. The names in its tags are those of specs
 // and of config.json. Fields below "rarer" are zero for most models: they let

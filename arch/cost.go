@@ -1,7 +1,5 @@
 package arch
 
-import "fmt"
-
 // ForwardMACs returns the multiply-adds that one token costs on its way
 // through c, averaged over a sequence of context tokens.
 //
@@ -40,7 +38,7 @@ func (c Config) attentionMACs(context int) int {
 // sees in layer. With a window of w the first w tokens of a causal model see
 // w/2 on average and the others w.
 func (c Config) twiceKeysSeen(layer, context int) int {
-	window := c.LayerWindow(layer)
+	window := c.layerWindow(layer)
 	switch {
 	case c.Bidirectional:
 		return 2 * context
@@ -51,9 +49,9 @@ func (c Config) twiceKeysSeen(layer, context int) int {
 	}
 }
 
-// LayerWindow returns how many keys a token sees at most in layer, itself
+// layerWindow returns how many keys a token sees at most in layer, itself
 // included, and 0 where there is no limit.
-func (c Config) LayerWindow(layer int) int {
+func (c Config) layerWindow(layer int) int {
 	if layer%max(1, c.WindowEvery) != 0 {
 		return 0
 	}
@@ -77,16 +75,6 @@ type DType struct {
 // DTypes lists the data types from wide to narrow. The narrow integer types
 // also need scales, which are a matter of the method and are not counted here.
 var DTypes = []DType{{"f32", 32}, {"bf16", 16}, {"f16", 16}, {"int8", 8}, {"int4", 4}, {"int3", 3}, {"int2", 2}}
-
-// ParseDType returns the data type called name.
-func ParseDType(name string) (DType, error) {
-	for _, d := range DTypes {
-		if d.Name == name {
-			return d, nil
-		}
-	}
-	return DType{}, fmt.Errorf("no data type named %q (have f32, bf16, f16, int8, int4, int3, int2)", name)
-}
 
 // bytes returns how many bytes n numbers take, rounded up.
 func (d DType) bytes(n int) int { return n/8*d.Bits + (n%8*d.Bits+7)/8 }

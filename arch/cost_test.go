@@ -87,9 +87,6 @@ func TestWeightBytes(t *testing.T) {
 			t.Errorf("%s: %d bytes, want %d", name, got, want)
 		}
 	}
-	if _, err := ParseDType("int5"); err == nil {
-		t.Error("int5 is known")
-	}
 }
 
 func TestTrainMemoryAddsUp(t *testing.T) {

@@ -1,6 +1,9 @@
 package arch
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // The totals are published, or follow from published configuration files:
 // arXiv 2402.14905v2 table 9, and the models' own pages. cache is the bytes a
@@ -94,9 +97,9 @@ func layerParams(c Config) int {
 
 func dtype(t *testing.T, name string) DType {
 	t.Helper()
-	d, err := ParseDType(name)
-	if err != nil {
-		t.Fatal(err)
+	i := slices.IndexFunc(DTypes, func(d DType) bool { return d.Name == name })
+	if i < 0 {
+		t.Fatalf("no data type named %q", name)
 	}
-	return d
+	return DTypes[i]
 }
