@@ -8,7 +8,6 @@ import (
 // An activation is the nonlinear step inside the feed-forward part. A gated
 // one multiplies act(gate) with up; a plain one has no gate and acts on up.
 type activation struct {
-	gated    bool
 	forward  func(dst, gate, up []float32)
 	backward func(dgate, dup, dy, gate, up []float32) // sets dgate and dup
 }
@@ -16,8 +15,8 @@ type activation struct {
 var activations = registry.New[activation]("activation")
 
 func init() {
-	activations.Add("swiglu", activation{true, kernels.SwiGLU, kernels.SwiGLUBack})
-	activations.Add("geglu", activation{true, kernels.GeGLU, kernels.GeGLUBack})
+	activations.Add("swiglu", activation{kernels.SwiGLU, kernels.SwiGLUBack})
+	activations.Add("geglu", activation{kernels.GeGLU, kernels.GeGLUBack})
 	activations.Add("gelu", plain(kernels.GELUTanh, kernels.GELUTanhBack))
 	activations.Add("gelu_erf", plain(kernels.GELUErf, kernels.GELUErfBack))
 	activations.Add("relu", plain(kernels.ReLU, kernels.ReLUBack))

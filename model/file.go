@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,17 +198,4 @@ func checksum(metadata map[string]string, arrays []Array) string {
 		h.Write(safetensors.Float32Bytes(a.Data))
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// AllFinite reports whether no weight of m is NaN or infinite, and names the
-// first array that has one.
-func (m *Model) AllFinite() (name string, ok bool) {
-	for _, p := range m.params {
-		for _, w := range p.Data {
-			if math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) {
-				return p.Name, false
-			}
-		}
-	}
-	return "", true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 
 	"plumb/kernels"
 )
@@ -49,7 +50,7 @@ func (init Init) spread(p Param, layers int) float64 {
 	return spread
 }
 
-func isGain(name string) bool { return len(name) >= 4 && name[len(name)-4:] == "gain" }
+func isGain(name string) bool { return strings.HasSuffix(name, "gain") }
 
 // stream returns the random numbers that belong to a seed and a name.
 func stream(seed uint64, name string) *rand.Rand {

@@ -165,7 +165,7 @@ func bindBlock(c arch.Config, b *binder) *block {
 	bl.v = b.linear(keys, c.Width, c.QKVBias)
 	bl.out = b.linear(c.Width, queries, c.OutBias)
 	bl.norm2 = b.norm(c)
-	if act.gated {
+	if c.Gated() {
 		bl.gate = b.linear(c.Hidden, c.Width, c.FFNBias)
 	}
 	bl.up = b.linear(c.Hidden, c.Width, c.FFNBias)

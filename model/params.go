@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"plumb/arch"
+	"plumb/kernels"
 )
 
 // A Group names the part of a model that a weight belongs to. Learning rates
@@ -12,8 +13,8 @@ type Group string
 
 // The groups of weights.
 const (
-	Embedding Group = "embedding" // token table, untied head
-	Body      Group = "body"      // everything else, learned positions included
+	Embedding Group = arch.Embedding // token table, untied head
+	Body      Group = arch.Body      // everything else, learned positions included
 )
 
 // A Param is one named array of weights.
@@ -24,6 +25,17 @@ type Param struct {
 	Data  []float32 // shared with the model
 	Grad  []float32 // gradient of the loss; nil until EnableTraining
 	Into  bool      // the matrix writes into the residual stream (attention output, feed-forward output)
+}
+
+// AllFinite reports whether no weight of m is NaN or infinite, and names the
+// first array that has one.
+func (m *Model) AllFinite() (name string, ok bool) {
+	for _, p := range m.params {
+		if !kernels.AllFinite(p.Data) {
+			return p.Name, false
+		}
+	}
+	return "", true
 }
 
 // Matrix reports whether p has two dimensions; gains and biases have one.
