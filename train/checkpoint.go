@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"plumb/model"
@@ -106,15 +105,4 @@ func (r *run) readCheckpoint(path string) (model.Arrays, progress, error) {
 		}
 	}
 	return arrays, state, nil
-}
-
-// RemoveCheckpoints deletes the checkpoints in dir, once what they led to is safe.
-func RemoveCheckpoints(dir string) error {
-	var problems []error
-	for _, name := range checkpointFiles {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, err)
-		}
-	}
-	return errors.Join(problems...)
 }

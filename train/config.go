@@ -6,8 +6,6 @@ package train
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"plumb/model"
 )
@@ -39,8 +37,7 @@ type Config struct {
 }
 
 // Defaults are the settings of a spec that says nothing: those that MobileLLM's
-// public script uses (betas, decay, clip, a cosine to a tenth), with the rate
-// of tables of small models slowed to a fifth of that of the body.
+// public script uses: betas, decay, clip, a cosine to a tenth.
 func Defaults() Config {
 	return Config{
 		BatchTokens: 8192, LearningRate: 2e-3, EmbeddingRate: 1,
@@ -73,8 +70,9 @@ func (c Config) Check(context int) error {
 	require(c.MicroTokens == 0 || c.MicroTokens >= context, "micro_tokens = %d holds no row of %d tokens (model.context)", c.MicroTokens, context)
 	require(c.LearningRate > 0 && c.LearningRate < 10, "learning_rate = %v: between 0 and 10 is wanted", c.LearningRate)
 	require(c.EmbeddingRate >= 0 && c.EmbeddingRate <= 100, "embedding_rate = %v: a multiple of learning_rate between 0 and 100 is wanted", c.EmbeddingRate)
-	_, known := schedules[c.Schedule]
-	require(known, "no schedule named %q (have %s)", c.Schedule, strings.Join(Schedules(), ", "))
+	if _, err := Schedules.Get(c.Schedule); err != nil {
+		problems = append(problems, err)
+	}
 	require(c.WarmupSteps >= 0, "warmup_steps = %d is negative", c.WarmupSteps)
 	require(c.DecayShare >= 0 && c.DecayShare <= 1, "decay_share = %v: a share between 0 and 1 is wanted", c.DecayShare)
 	require(c.FinalRate >= 0 && c.FinalRate <= 1, "final_rate = %v: a share between 0 and 1 is wanted", c.FinalRate)
@@ -82,7 +80,7 @@ func (c Config) Check(context int) error {
 	require(c.Beta2 >= 0 && c.Beta2 < 1, "beta2 = %v: 0 or more and less than 1 is wanted", c.Beta2)
 	require(c.Eps > 0 && c.Eps < 1, "eps = %v: between 0 and 1 is wanted", c.Eps)
 	require(c.WeightDecay >= 0 && c.WeightDecay < 100, "weight_decay = %v: 0 or more and less than 100 is wanted", c.WeightDecay)
-	_, known = decayOn[c.DecayOn]
+	_, known := decayOn[c.DecayOn]
 	require(known, "decay_on = %q: all, body or matrices is wanted", c.DecayOn)
 	require(c.Clip >= 0, "clip = %v is negative", c.Clip)
 	require(c.ValidEvery >= 0, "valid_every = %d is negative", c.ValidEvery)
@@ -107,14 +105,4 @@ func (c Config) MicroRows(context int) int {
 func (c Config) Steps(context int) int {
 	perStep := c.Rows(context) * context
 	return (c.Tokens + perStep - 1) / perStep
-}
-
-// Schedules lists the names of schedules.
-func Schedules() []string {
-	names := make([]string, 0, len(schedules))
-	for name := range schedules {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

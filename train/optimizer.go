@@ -45,7 +45,7 @@ func (o *optimizer) step(count int, rate, norm float64) {
 	}
 	adam := kernels.AdamW{
 		Beta1: float32(c.Beta1), Beta2: float32(c.Beta2), Eps: float32(c.Eps), GradScale: float32(scale),
-		Correction1: float32(1 - power(c.Beta1, count)), Correction2: float32(1 - power(c.Beta2, count)),
+		Correction1: float32(1 - kernels.Pow(c.Beta1, float64(count))), Correction2: float32(1 - kernels.Pow(c.Beta2, float64(count))),
 	}
 	for i, p := range o.params {
 		adam.LearningRate, adam.Decay = float32(rate), 0
@@ -57,16 +57,4 @@ func (o *optimizer) step(count int, rate, norm float64) {
 		}
 		adam.Step(p.Data, p.Grad, o.first[i], o.second[i])
 	}
-}
-
-// power is base to the n by repeated squaring, the same bits on every machine.
-func power(base float64, n int) float64 {
-	result := 1.0
-	for ; n > 0; n >>= 1 {
-		if n&1 == 1 {
-			result *= base
-		}
-		base *= base
-	}
-	return result
 }

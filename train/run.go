@@ -127,6 +127,9 @@ func (r *run) loop(ctx context.Context) (Outcome, error) {
 			return Outcome{}, err
 		}
 	}
+	if name, ok := r.model.AllFinite(); !ok {
+		return r.outcome(Diverged, fmt.Sprintf("array %s holds a NaN or Inf after step %d", name, r.Step)), nil
+	}
 	return r.outcome(Done, ""), nil
 }
 

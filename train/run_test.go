@@ -198,6 +198,24 @@ func TestDivergenceStops(t *testing.T) {
 	}
 }
 
+// A weight that no text reads can overflow without a trace in any loss.
+func TestOverflowOfTheLastStepDiverges(t *testing.T) {
+	cfg := tiny()
+	cfg.TiedHead = false
+	m, err := model.New(cfg, model.Init{}, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unread := len(m.Params()[0].Data) - 1
+	m.Params()[0].Data[unread] = 3e38
+	o := options("")
+	o.Rows, o.Tokens, o.LearningRate, o.WarmupSteps, o.WeightDecay = counting{16}, 64, 9.9, 0, 99
+	out, err := Run(context.Background(), m, o)
+	if err != nil || out.Status != Diverged || !strings.Contains(out.Note, "embedding.weight") {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
 func TestFullDiskIsAnError(t *testing.T) {
 	o := options(filepath.Join(t.TempDir(), "absent"))
 	if _, err := Run(context.Background(), newModel(t), o); err == nil {
@@ -234,14 +252,6 @@ func TestSchedules(t *testing.T) {
 		c.Schedule = test.schedule
 		if got := c.Rate(test.step, 110); math.Abs(got-test.want) > 1e-12 {
 			t.Errorf("%s at step %d: %v, want %v", test.schedule, test.step, got, test.want)
-		}
-	}
-}
-
-func TestPower(t *testing.T) {
-	for n := range 40 {
-		if got, want := power(0.95, n), math.Pow(0.95, float64(n)); math.Abs(got-want) > 1e-15 {
-			t.Errorf("power(0.95, %d) = %v, want %v", n, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"math"
 
+	"plumb/internal/registry"
 	"plumb/kernels"
 )
 
@@ -10,19 +11,30 @@ import (
 // steps, both counted from 0, behind the warm-up.
 type schedule func(c Config, step, steps int) float64
 
-var schedules = map[string]schedule{
-	"cosine":   cosine,
-	"wsd":      warmupStableDecay,
-	"constant": func(Config, int, int) float64 { return 1 },
+// Schedules holds every schedule by name.
+var Schedules = registry.New[schedule]("schedule")
+
+func init() {
+	Schedules.Add("cosine", cosine)
+	Schedules.Add("wsd", warmupStableDecay)
+	Schedules.Add("constant", constant)
 }
 
-// Rate returns the learning rate of body weights at step, counted from 0.
+// Rate returns the learning rate of body weights at step, counted from 0. c
+// must be valid.
 func (c Config) Rate(step, steps int) float64 {
 	if step < c.WarmupSteps {
 		return c.LearningRate * float64(step+1) / float64(c.WarmupSteps)
 	}
-	return c.LearningRate * schedules[c.Schedule](c, step-c.WarmupSteps, steps-c.WarmupSteps)
+	multiple, err := Schedules.Get(c.Schedule)
+	if err != nil {
+		panic("train: Config.Rate: " + err.Error())
+	}
+	return c.LearningRate * multiple(c, step-c.WarmupSteps, steps-c.WarmupSteps)
 }
+
+// constant stays at 1.
+func constant(Config, int, int) float64 { return 1 }
 
 // cosine falls along half a wave from 1 to FinalRate.
 func cosine(c Config, step, steps int) float64 {
