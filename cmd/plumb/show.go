@@ -39,8 +39,8 @@ or a trained trial, or a spec: then all its trials are listed, or one is shown
 with --trial.
 
 Weights are counted once for each block, operations and caches for each layer.
-The embedding is what is looked up or grows with the vocabulary: token table,
-learned positions, and the output matrix unless it is tied. A multiply-add is
+The embedding is what grows with the vocabulary: the token table, and the
+output matrix unless it is tied. The body is all the rest. A multiply-add is
 two FLOPs, attention counts the keys that a causal model sees, and training is
 three times the forward pass.`,
 		Example: `  plumb show mobilellm-125m
