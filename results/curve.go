@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"plumb/internal/atomicfile"
 )
@@ -108,23 +106,4 @@ func parseCurve(path string, data []byte) (Curve, error) {
 		return corrupt(0, err)
 	}
 	return c, nil
-}
-
-// ReadCurves reads every curve.jsonl in the folders below dir, in the order of
-// their paths. Files that cannot be used are left out and reported in err.
-func ReadCurves(dir string) (curves []Curve, err error) {
-	var problems []error
-	walk := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || entry.Name() != "curve.jsonl" {
-			return err
-		}
-		c, err := ReadCurve(path)
-		if err != nil {
-			problems = append(problems, err)
-			return nil
-		}
-		curves = append(curves, c)
-		return nil
-	})
-	return curves, errors.Join(append(problems, walk)...)
 }

@@ -27,42 +27,6 @@ func (c Comparison) Testable() bool {
 	return finite(c.Diff) && finite(c.SE) && finite(c.DF) && finite(c.P)
 }
 
-// PairedItems compares two arms on the same items: a and b hold one Items a
-// seed, a[j] and b[j] of the same seed where both have as many.
-//
-// Scores are averaged over seeds item by item, and the test is a t over the
-// items' differences, with the standard error robust to clusters (twins,
-// quartets, questions on one text): G/(G-1)·Σ(sum of a cluster's residuals)²/n²
-// for G clusters and n items. With several seeds that error holds for these
-// very models; the error of the difference between seeds, var(D)/k for D the
-// arms' difference at each of k seeds, is added to it, so that the result
-// speaks of the shapes and not of the seeds drawn. Degrees of freedom are
-// Satterthwaite's. The sum counts the noise of a single item at a single seed
-// twice, so the test errs on the side of calling a tie. Two seeds show their
-// spread so badly that, where it is large, a tie is called different more
-// often than in 5 of 100 cases; three do not.
-//
-// Arms whose items differ are an error that names the first such item.
-func PairedItems(a, b []Items, metric string) (Comparison, error) {
-	if len(a) == 0 || len(b) == 0 {
-		return Comparison{}, fmt.Errorf("an arm has no items to compare on %s", metric)
-	}
-	for _, x := range append(a[1:len(a):len(a)], b...) {
-		if err := sameItems(a[0], x); err != nil {
-			return Comparison{}, err
-		}
-	}
-	scoresA, err := scoresBySeed(a, metric)
-	if err != nil {
-		return Comparison{}, err
-	}
-	scoresB, err := scoresBySeed(b, metric)
-	if err != nil {
-		return Comparison{}, err
-	}
-	return compareScores(scoresA, scoresB, clusters(a[0].Items), len(a) == len(b)), nil
-}
-
 // errUndetermined means that a metric is not a mean over items.
 var errUndetermined = errors.New("the items do not determine the metric")
 
@@ -115,7 +79,7 @@ func clusters(items []Item) (of []int) {
 	return of
 }
 
-// compareScores does the arithmetic of PairedItems on scores [seed][item];
+// compareScores does the arithmetic of arm.compareItems on scores [seed][item];
 // cluster gives each item's cluster, numbered from 0, and sameSeeds says that
 // a[j] and b[j] have the same seed.
 func compareScores(a, b [][]float64, cluster []int, sameSeeds bool) Comparison {

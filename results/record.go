@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -210,26 +209,4 @@ func parseRecords(path string, data []byte) (records []Record, torn int, err err
 		records = append(records, r)
 	}
 	return records, torn, nil
-}
-
-// ReadFolder reads every records.jsonl in the folders below dir, in the order
-// of their paths. Files that cannot be used are left out and reported, all of
-// them, in err; the records of the others are returned all the same.
-func ReadFolder(dir string) (records []Record, err error) {
-	var problems []error
-	walk := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || entry.Name() != "records.jsonl" {
-			return err
-		}
-		found, torn, err := ReadRecords(path)
-		if torn > 0 {
-			err = errors.Join(err, &CorruptError{File: path, Reason: fmt.Sprintf("its last line is unfinished (%d bytes) and was left out", torn)})
-		}
-		if err != nil {
-			problems = append(problems, err)
-		}
-		records = append(records, found...)
-		return nil
-	})
-	return records, errors.Join(append(problems, walk)...)
 }

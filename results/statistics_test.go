@@ -176,15 +176,24 @@ func TestDetectable(t *testing.T) {
 	}
 }
 
+// armWith is an arm with one items file a seed.
+func armWith(metric string, items ...Items) arm {
+	a := arm{metric: metric, items: items, values: make([]float64, len(items))}
+	for i := range items {
+		a.seeds, a.itemsOf = append(a.seeds, uint64(i+1)), append(a.itemsOf, i)
+	}
+	return a
+}
+
 func TestPairedItems(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 4))
 	a := []Items{drawItems(random, "t", 300, 1.5), drawItems(random, "t", 300, 1.5)}
 	b := []Items{drawItems(random, "t", 300, 0), drawItems(random, "t", 300, 0)}
-	c, err := PairedItems(a, b, "acc")
+	c, err := armWith("acc", a...).compareItems(armWith("acc", b...))
 	if err != nil || !c.Significant() || c.Diff <= 0.1 || c.Items != 300 || c.Clusters != 150 || c.Seeds != 2 {
 		t.Errorf("a much better arm: %+v, %v", c, err)
 	}
-	same, err := PairedItems(a, a, "acc_norm")
+	same, err := armWith("acc_norm", a...).compareItems(armWith("acc_norm", a...))
 	if err != nil || same.Diff != 0 || same.P != 1 {
 		t.Errorf("an arm against itself: %+v, %v", same, err)
 	}
@@ -214,16 +223,13 @@ func TestPairedItemsRefuses(t *testing.T) {
 			if test.name == "no choices" {
 				metric = "perplexity"
 			}
-			_, err := PairedItems([]Items{a}, []Items{test.b}, metric)
+			_, err := armWith(metric, a).compareItems(armWith(metric, test.b))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
 		})
 	}
-	if _, err := PairedItems(nil, []Items{a}, "acc"); err == nil {
-		t.Error("no error for an arm without items")
-	}
-	if _, err := PairedItems([]Items{a}, []Items{a}, "perplexity"); !errors.Is(err, errUndetermined) {
+	if _, err := armWith("perplexity", a).compareItems(armWith("perplexity", a)); !errors.Is(err, errUndetermined) {
 		t.Errorf("perplexity: %v", err)
 	}
 }

@@ -204,12 +204,12 @@ func sampleCurve() Curve {
 func TestCurveRoundTrip(t *testing.T) {
 	folder := t.TempDir()
 	want := sampleCurve()
-	os.MkdirAll(filepath.Join(folder, "a"), 0o755)
-	if err := WriteCurve(filepath.Join(folder, "a", "curve.jsonl"), want); err != nil {
+	file := filepath.Join(folder, "curve.jsonl")
+	if err := WriteCurve(file, want); err != nil {
 		t.Fatal(err)
 	}
-	got, err := ReadCurves(folder)
-	if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+	got, err := ReadCurve(file)
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("err %v\ngot  %v\nwant %v", err, got, want)
 	}
 	want.Points[4].Train = Number(math.NaN())
@@ -270,26 +270,6 @@ func TestItemsRefused(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
 		})
-	}
-}
-
-func TestReadFolderGoesOn(t *testing.T) {
-	folder := t.TempDir()
-	for _, name := range []string{"a", "b", "c"} {
-		if err := os.MkdirAll(filepath.Join(folder, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := WriteRecords(filepath.Join(folder, name, "records.jsonl"), sampleRecords()[:2]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	bad := filepath.Join(folder, "b", "records.jsonl")
-	data := readFile(t, bad)
-	data[20] ^= 1
-	writeFile(t, bad, data)
-	records, err := ReadFolder(folder)
-	if len(records) != 4 || err == nil || !strings.Contains(err.Error(), bad+":1:") {
-		t.Errorf("%d records, %v", len(records), err)
 	}
 }
 
