@@ -58,10 +58,7 @@ func (p *problems) oneOf(field, value string, names []string) {
 	if slices.Contains(names, value) {
 		return
 	}
-	hint := ""
-	if near := registry.Nearest(value, names); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
+	hint := registry.Hint(value, names)
 	p.addf("%s = %q is unknown (have %s)%s", field, value, strings.Join(names, ", "), hint)
 }
 

@@ -39,10 +39,7 @@ func ReadPublished(name string) (Published, error) {
 	f, err := referenceFiles.Open("reference/" + name)
 	if err != nil {
 		names := PublishedNames()
-		hint := ""
-		if near := registry.Nearest(name, names); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
+		hint := registry.Hint(name, names)
 		return Published{}, fmt.Errorf("no published table %q (have %s)%s", name, list(names), hint)
 	}
 	defer f.Close()

@@ -91,10 +91,7 @@ func oneOf(what, value string, known ...string) []error {
 	if value == "" || slices.Contains(known, value) {
 		return nil
 	}
-	hint := ""
-	if near := registry.Nearest(value, known); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
+	hint := registry.Hint(value, known)
 	return []error{fmt.Errorf("%s %q is none of %s%s", what, value, strings.Join(known, ", "), hint)}
 }
 
@@ -209,10 +206,7 @@ func (v View) findMetrics(records []Record) (found []string, err error) {
 			}
 		}
 		if len(found) == before && !slices.Contains(found, pattern) {
-			hint := ""
-			if near := registry.Nearest(pattern, names); near != "" {
-				hint = fmt.Sprintf("; did you mean %q?", near)
-			}
+			hint := registry.Hint(pattern, names)
 			return nil, fmt.Errorf("no record of metric %q (have %s)%s", pattern, list(names), hint)
 		}
 	}
@@ -237,10 +231,7 @@ func knownKey(records []Record, key string) error {
 		}
 	}
 	names := append(slices.Sorted(maps.Keys(have)), "experiment", "metric", "seed", "trial")
-	hint := ""
-	if near := registry.Nearest(key, names); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
+	hint := registry.Hint(key, names)
 	return fmt.Errorf("no record has a key %q (have %s)%s", key, strings.Join(names, ", "), hint)
 }
 

@@ -56,10 +56,7 @@ func expand(name string) ([]string, error) {
 	if slices.Contains(known, name) {
 		return []string{name}, nil
 	}
-	hint := ""
-	if near := registry.Nearest(name, known); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
+	hint := registry.Hint(name, known)
 	return nil, fmt.Errorf("no task named %q (have %s; groups %s)%s", name,
 		strings.Join(All.Names(), ", "), strings.Join(Groups(), ", "), hint)
 }

@@ -79,10 +79,7 @@ func runRoot(root *cobra.Command, args []string) error {
 // probably meant.
 func unknown(kind, name string, known []string) error {
 	slices.Sort(known)
-	hint := ""
-	if near := registry.Nearest(name, known); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
+	hint := registry.Hint(name, known)
 	return fmt.Errorf("no %s named %q (have %s)%s", kind, name, strings.Join(known, ", "), hint)
 }
 

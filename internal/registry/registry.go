@@ -37,16 +37,22 @@ func (s *Set[V]) Get(name string) (V, error) {
 	if ok {
 		return v, nil
 	}
-	hint := ""
-	if near := Nearest(name, s.Names()); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
+	hint := Hint(name, s.Names())
 	return v, fmt.Errorf("no %s named %q (have %s)%s", s.kind, name, strings.Join(s.Names(), ", "), hint)
 }
 
 // Names lists the known names in order.
 func (s *Set[V]) Names() []string {
 	return slices.Sorted(maps.Keys(s.variants))
+}
+
+// Hint returns what to put behind a message about an unknown name: a question
+// that suggests the nearest of known, or "" when none is near enough.
+func Hint(name string, known []string) string {
+	if near := Nearest(name, known); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 // Nearest returns the known name that is fewest edits away from name, or ""
