@@ -2,7 +2,6 @@ package experiments
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -26,20 +25,6 @@ type Report struct {
 	Missing    []string // labels of those that have not
 	Problems   []error  // damaged records, views without records
 	folder     string
-}
-
-// ReadExperiment reads what a run left about its spec.
-func ReadExperiment(folder string) (Experiment, error) {
-	var e Experiment
-	file := filepath.Join(folder, summaryFile)
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return e, fmt.Errorf("%s is no folder of a run: %w", folder, err)
-	}
-	if err := json.Unmarshal(text, &e); err != nil {
-		return e, fmt.Errorf("%s is damaged (%v); run the spec again to have it rewritten", file, err)
-	}
-	return e, nil
 }
 
 // ReadReport makes the report of a run folder, with the views of the spec that

@@ -3,20 +3,14 @@ package experiments
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
-	"plumb/internal/atomicfile"
 	"plumb/internal/machine"
 	"plumb/kernels"
 	"plumb/results"
@@ -180,89 +174,6 @@ func identifyAll(trials []*Trial, src *sources) ([]*identity, error) {
 		}
 	}
 	return all, nil
-}
-
-// choose picks the trials that the options ask for.
-func (r *runner) choose(all []*identity) ([]*identity, error) {
-	named, err := matching(all, r.options.Only)
-	if err != nil || !r.options.Failed {
-		return named, err
-	}
-	var chosen []*identity
-	for _, t := range named {
-		again, err := r.retry(t)
-		if err != nil {
-			return nil, err
-		}
-		if again {
-			chosen = append(chosen, t)
-		}
-	}
-	return chosen, nil
-}
-
-// matching returns the trials that a pattern means. That there is none is an error.
-func matching(all []*identity, pattern string) ([]*identity, error) {
-	var chosen []*identity
-	for _, t := range all {
-		ok, err := t.named(pattern)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			chosen = append(chosen, t)
-		}
-	}
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no trial matches %q; the first of %d is %q, with ID %s", pattern, len(all), all[0].trial.Label(), all[0].score.ID)
-	}
-	return chosen, nil
-}
-
-// named says whether a pattern means this trial.
-func (t *identity) named(pattern string) (bool, error) {
-	if pattern == "" {
-		return true, nil
-	}
-	for _, name := range []string{t.trial.Label(), t.score.ID, strconv.Itoa(t.trial.Number)} {
-		ok, err := path.Match(pattern, name)
-		if err != nil {
-			return false, fmt.Errorf("--only %q is no pattern: %v", pattern, err)
-		}
-		if ok {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// retry says whether a trial failed or diverged before, and makes room for
-// another try at it.
-func (r *runner) retry(t *identity) (bool, error) {
-	names := []string{t.data.ID, t.score.ID, t.score.ID + chosenSuffix}
-	for _, s := range append(slices.Clone(t.candidates), t.finals...) {
-		names = append(names, s.ID)
-	}
-	for _, name := range names {
-		if _, failed := r.store.failed(name); failed {
-			return true, nil
-		}
-	}
-	record, err := readMetric(r.store.folder(t.score.ID), validNats)
-	if err != nil || record.Status != results.StatusDiverged {
-		return false, nil
-	}
-	if _, err := r.store.setAside(t.score.ID); err != nil {
-		return false, err
-	}
-	for _, s := range t.finals {
-		if record, err := readMetric(r.store.folder(s.ID), validNats); err == nil && record.Status == results.StatusDiverged {
-			if _, err := r.store.setAside(s.ID); err != nil {
-				return false, err
-			}
-		}
-	}
-	return true, nil
 }
 
 // work does the stages, Jobs at a time.
@@ -474,48 +385,4 @@ func (r *runner) summary(ctx context.Context) *Summary {
 	}
 	s.Interrupted = ctx.Err() != nil && s.Done+len(s.Failed) < s.Trials
 	return s
-}
-
-// An Experiment is what report needs to know of a run: it stands beside the
-// stages, so that tables can be made without the spec.
-type Experiment struct {
-	Name     string            `json:"name"`
-	Question string            `json:"question,omitempty"`
-	Trials   []ExperimentTrial `json:"trials"`
-	Views    []results.View    `json:"views"`
-	Spec     string            `json:"spec"`          // the file, as written
-	Set      []string          `json:"set,omitempty"` // what the command line changed
-}
-
-// An ExperimentTrial names a trial's folder, and what its records are about.
-type ExperimentTrial struct {
-	ID    string            `json:"id"`
-	Label string            `json:"label"`
-	Keys  map[string]string `json:"keys"`
-	Seed  uint64            `json:"seed"`
-}
-
-// describe writes what report needs, about all trials of the spec.
-func (r *runner) describe(all []*identity) error {
-	e := Experiment{Name: r.spec.Name, Question: r.spec.Question, Views: r.spec.views(), Spec: string(r.spec.Text), Set: r.spec.Set}
-	for _, t := range all {
-		e.Trials = append(e.Trials, ExperimentTrial{t.score.ID, t.trial.Label(), t.trial.Keys, t.trial.Seed})
-	}
-	data, err := json.MarshalIndent(e, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := r.store.disk.mkdir(r.store.root); err != nil {
-		return err
-	}
-	file, data := filepath.Join(r.store.root, summaryFile), append(data, '\n')
-	return r.locks.alone(func() error {
-		if old, err := os.ReadFile(file); err == nil && slices.Equal(old, data) {
-			return nil
-		}
-		if err := atomicfile.Clean(r.store.root); err != nil {
-			return err
-		}
-		return r.store.disk.write(file, data)
-	})
 }
