@@ -225,8 +225,11 @@ func TestWorldDocuments(t *testing.T) {
 		}
 	}
 	for size, want := range map[int]int{0: 0, 1: 1, 10: 1, 11: 2, 100: 10} {
-		if got := len(texts(t, WorldDocuments(forever, size))); got != want {
-			t.Errorf("%d bytes: %d documents, want %d", size, got, want)
+		docs := WorldDocuments(forever, size)
+		for _, time := range []string{"first", "second"} {
+			if got := len(texts(t, docs)); got != want {
+				t.Errorf("%d bytes: %d documents the %s time, want %d", size, got, time, want)
+			}
 		}
 	}
 }

@@ -8,16 +8,17 @@ import (
 )
 
 // WorldDocuments makes documents of generated texts, as many as it takes to
-// reach size bytes.
+// reach size bytes. Whoever goes through them again gets the same ones, if texts
+// can be gone through again.
 func WorldDocuments(texts iter.Seq[string], size int) iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
-		n := 0
+		n, left := 0, size
 		for text := range texts {
-			if size <= 0 {
+			if left <= 0 {
 				return
 			}
 			n++
-			size -= len(text)
+			left -= len(text)
 			if text != "" && !yield(Document{fmt.Sprintf("world:%d", n), text}, nil) {
 				return
 			}
