@@ -31,9 +31,20 @@ func Train(texts iter.Seq[string], vocab int) (*Tokenizer, error) {
 	}
 	newTrainer(t, countWords(texts)).run(vocab)
 	if len(t.tokens) < vocab {
-		return nil, fmt.Errorf("vocabulary of %d, but the text has repeated pairs for %d only; ask for at most %d or give more text", vocab, len(t.tokens), len(t.tokens))
+		return nil, &ShortTextError{vocab, len(t.tokens)}
 	}
 	return t.ready(), nil
+}
+
+// A ShortTextError says that a text repeats too little to fill a vocabulary.
+type ShortTextError struct {
+	Vocab int // ids that were asked for
+	Most  int // ids that the text has repeated pairs for
+}
+
+// Error names both numbers.
+func (e *ShortTextError) Error() string {
+	return fmt.Sprintf("vocabulary of %d, but the text has repeated pairs for %d only; ask for at most %d or give more text", e.Vocab, e.Most, e.Most)
 }
 
 // countWords returns how often each word occurs. Sums do not depend on which
