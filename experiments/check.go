@@ -10,6 +10,7 @@ import (
 
 	"plumb/internal/corpus"
 	"plumb/internal/registry"
+	"plumb/internal/tokenizer"
 	"plumb/internal/world"
 	"plumb/results"
 	"plumb/tasks"
@@ -81,6 +82,18 @@ func (d Data) check(r *report, names []string) {
 		}
 	} else if d.Train == WorldText {
 		d.checkTopics(r, names)
+		d.checkWorldVocab(r)
+	}
+}
+
+// checkWorldVocab reports a vocabulary that the world's text cannot fill.
+func (d Data) checkWorldVocab(r *report) {
+	if d.Vocab.Bytes || !r.ok("data.vocab") {
+		return
+	}
+	var short *tokenizer.ShortTextError
+	if errors.As(worldVocabFits(d.World, d.Vocab.Size), &short) {
+		r.at("data.vocab", "%d ids are more than this world has words for; ask for at most %d", short.Vocab, short.Most)
 	}
 }
 
@@ -139,10 +152,11 @@ func (s *Spec) checkViews(r *report, all []*Trial) {
 		if err := checkFigure(view); err != nil {
 			r.at(join(at, "figure"), "%v", err)
 		}
-		if names[view.Slug()] {
-			r.at(at, "two views are called %q; give one of them another name", view.Slug())
+		slug := strings.ToLower(view.Slug()) // not every disk tells upper case from lower
+		if names[slug] {
+			r.at(at, "two views are called %q; give one of them another name", slug)
 		}
-		names[view.Slug()] = true
+		names[slug] = true
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"plumb/internal/golden"
+	"plumb/internal/world"
 )
 
 // Every mistake of a spec is reported at once, each with its place.
@@ -64,6 +65,8 @@ func TestProblems(t *testing.T) {
 		{"claim", `[[view]]`, "[[claim]]\nname = \"x\"\n[[view]]", `claim: claims`},
 		{"mixture without topic", `[model]`, "[data]\nworld.mixture = \"walks\"\n[model]", `tasks: world_recall asks about`},
 		{"value twice", `layers = [2, 4]`, `layers = [2, 2]`, `sweep.layers.1: the value stands twice`},
+		{"vocabulary", `[model]`, "[data]\nvocab = 2000\n[model]", `small.toml:7:1: data.vocab: 2000 ids are more than this world has words for; ask for at most 9`},
+		{"equal names of views", "[[view]]", "[[view]]\nname = \"One table\"\nmetric=\"valid/bits_per_byte\"\nrows=\"layers\"\n[[view]]\nname = \"one-table\"", `small.toml:21:3: view.1: two views are called "one-table"`},
 		{"zip lengths", `layers = [2, 4]`, "[[sweep.zip]]\nlayers = [2, 4]\nlimit = [1]\n[sweep.x]", `sweep.zip.0.limit: 1 values beside 2 of layers`},
 	}
 	for _, test := range tests {
@@ -74,6 +77,39 @@ func TestProblems(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
 		})
+	}
+}
+
+// A mistake that all trials share is one mistake, and one that some share says
+// where it shows.
+func TestProblemsOfSweeps(t *testing.T) {
+	tests := []struct{ name, from, to, want string }{
+		{"everywhere", `context = 64`, `context = 0`, `small.toml:7:1: model.context: context = 0 is too small: it must be at least 1`},
+		{"somewhere", `total = 60_000`, `total = 3_500`, `small.toml:10:1: budget.total: budget total = 3500 is met by no shape within 1 %: the smallest shape needs 3752 (at layers=4 sharing=none)`},
+		{"a swept value", `sharing = ["none", "immediate x2"]`, `sharing = ["none", "once"]`, `small.toml:13:20: sweep.sharing.1: no sharing named "once"`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Parse("small.toml", []byte(strings.Replace(small, test.from, test.to, 1)))
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+// A vocabulary that no spec chose can be learnt from every mixture.
+func TestDefaultVocabulary(t *testing.T) {
+	for _, mixture := range world.Mixtures() {
+		w := World{Seed: 1, Options: world.Options{Mixture: mixture}}
+		if err := worldVocabFits(w, worldVocab); err != nil {
+			t.Errorf("%s: %v", mixture, err)
+		}
+	}
+	for train, want := range map[string]int{WorldText: worldVocab, "novels": textVocab} {
+		if got := (Data{Train: train}).vocab().Size; got != want {
+			t.Errorf("%s: %d ids, want %d", train, got, want)
+		}
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"sync"
 
 	"plumb/internal/corpus"
 	"plumb/internal/tokenizer"
+	"plumb/internal/world"
 	"plumb/results"
 )
 
@@ -24,11 +26,11 @@ const (
 // Prepare implements Executor: a tokenizer learns from the training text, and
 // both texts become token streams.
 func (trainer) Prepare(ctx context.Context, job *Job) (Outcome, error) {
-	learn, valid, err := job.texts(ctx)
+	words, learn, valid, err := job.texts(ctx)
 	if err != nil {
 		return Outcome{}, err
 	}
-	tok, err := learnTokenizer(job.Trial.Settings.Data.Vocab, learn)
+	tok, err := learnTokenizer(job.Trial.Settings.Data.Vocab, words)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -51,15 +53,17 @@ func (trainer) Prepare(ctx context.Context, job *Job) (Outcome, error) {
 	return Outcome{Status: results.StatusOK}, nil
 }
 
-// texts returns the documents to learn from and those held out.
-func (job *Job) texts(ctx context.Context) (learn, valid iter.Seq2[corpus.Document, error], err error) {
+// texts returns the documents that a tokenizer learns from, those that a model
+// learns from, and those held out.
+func (job *Job) texts(ctx context.Context) (words, learn, valid iter.Seq2[corpus.Document, error], err error) {
 	d := job.Trial.Settings.Data
 	if d.Train == WorldText {
-		learn, valid, err = job.worldTexts()
+		words, learn, valid, err = job.worldTexts()
 	} else {
 		learn, valid, err = job.fileTexts(d)
+		words = learn
 	}
-	return until(ctx, learn), until(ctx, valid), err
+	return until(ctx, words), until(ctx, learn), until(ctx, valid), err
 }
 
 // Seeds of the world's texts. Training and validation tell of the same world
@@ -69,18 +73,43 @@ const (
 	worldValidText = 2
 )
 
-func (job *Job) worldTexts() (learn, valid iter.Seq2[corpus.Document, error], err error) {
+// worldVocabBytes is the least of the world's text that a tokenizer learns from.
+// It holds all words of a world many times, so that a short run has the same
+// vocabulary to fill as a long one.
+const worldVocabBytes = 1 << 20
+
+func (job *Job) worldTexts() (words, learn, valid iter.Seq2[corpus.Document, error], err error) {
 	w, err := job.sources.world(job.Trial.Settings.Data.World)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	trainBytes, validBytes := job.Trial.worldBytes()
-	text := func(seed uint64, size int) iter.Seq2[corpus.Document, error] {
-		return func(yield func(corpus.Document, error) bool) { // made anew each time it is gone through
-			corpus.WorldDocuments(w.Documents(seed), size)(yield)
-		}
+	train := w.Documents(worldTrainText)
+	return corpus.WorldDocuments(train, max(trainBytes, worldVocabBytes)), corpus.WorldDocuments(train, trainBytes),
+		corpus.WorldDocuments(w.Documents(worldValidText), validBytes), nil
+}
+
+// vocabFits remembers what worldVocabFits found, by world and size.
+var vocabFits sync.Map
+
+type vocabFit struct {
+	world World
+	size  int
+}
+
+// worldVocabFits says whether a world's text fills a vocabulary of so many ids.
+func worldVocabFits(w World, size int) error {
+	w.Options = w.WithDefaults()
+	if known, ok := vocabFits.Load(vocabFit{w, size}); ok {
+		err, _ := known.(error)
+		return err
 	}
-	return text(worldTrainText, trainBytes), text(worldValidText, validBytes), nil
+	made, err := world.New(w.Seed, w.Options)
+	if err == nil {
+		_, err = learnTokenizer(Vocab{Size: size}, corpus.WorldDocuments(made.Documents(worldTrainText), worldVocabBytes))
+	}
+	vocabFits.Store(vocabFit{w, size}, err)
+	return err
 }
 
 func (job *Job) fileTexts(d Data) (learn, valid iter.Seq2[corpus.Document, error], err error) {

@@ -14,6 +14,8 @@ type Problem struct {
 	Col     int    // 1-based, in bytes
 	Path    string // key with the indices of lists, such as view.1.rows
 	Message string
+
+	points []string // of the sweep, where the value is impossible at some and not at others
 }
 
 // String is source:line:col: path: message.
@@ -26,7 +28,19 @@ func (p Problem) String() string {
 	if p.Path != "" {
 		b.WriteString(": " + p.Path)
 	}
-	return b.String() + ": " + p.Message
+	b.WriteString(": " + p.Message)
+	switch n := len(p.points); {
+	case n == 1:
+		fmt.Fprintf(&b, " (at %s)", p.points[0])
+	case n > 1:
+		fmt.Fprintf(&b, " (at %s and %d more)", p.points[0], n-1)
+	}
+	return b.String()
+}
+
+// same says whether two problems differ at most in where in the sweep they show.
+func (p Problem) same(q Problem) bool {
+	return p.Source == q.Source && p.Line == q.Line && p.Col == q.Col && p.Path == q.Path && p.Message == q.Message
 }
 
 // Problems are all mistakes of one spec, in the order of its lines. They are
@@ -61,7 +75,7 @@ func (r *report) at(path, format string, args ...any) {
 	if where.as != "" {
 		shown = where.as
 	}
-	p := Problem{where.source, where.line, where.col, shown, fmt.Sprintf(format, args...)}
+	p := Problem{Source: where.source, Line: where.line, Col: where.col, Path: shown, Message: fmt.Sprintf(format, args...)}
 	r.bad[path] = true
 	for _, known := range r.found {
 		if known.Source == p.Source && known.Line == p.Line && known.Col == p.Col && known.Path == p.Path {
@@ -81,14 +95,33 @@ func (r *report) ok(path string) bool {
 	return true
 }
 
-// merge adds the problems that another report found.
-func (r *report) merge(other *report) {
+// merge adds the problems that another report found at a point of the sweep.
+func (r *report) merge(other *report, point string) {
 	for path := range other.bad {
 		r.bad[path] = true
 	}
 	for _, p := range other.found {
-		if !slices.Contains(r.found, p) {
+		i := slices.IndexFunc(r.found, p.same)
+		if i < 0 {
+			i = len(r.found)
 			r.found = append(r.found, p)
+		}
+		r.found[i].points = append(r.found[i].points, point)
+	}
+}
+
+// everywhere forgets where those problems show that no choice of the sweep
+// avoids: of a swept value, those at every point that has it.
+func (r *report) everywhere(points []point) {
+	having := map[string]int{}
+	for _, p := range points {
+		for _, c := range p.chosen {
+			having[c.at]++
+		}
+	}
+	for i, p := range r.found {
+		if n := cmp.Or(having[p.Path], len(points)); len(p.points) == n {
+			r.found[i].points = nil
 		}
 	}
 }

@@ -84,9 +84,27 @@ type Train struct {
 	Tune map[string]any `toml:"tune" json:"tune,omitempty"` // key of train → the values to try at the first seed
 }
 
+// Sizes of vocabularies where a spec gives none. The world has few words, and
+// its walks fewest: their text has repeated pairs for 350 ids or so.
+const (
+	textVocab  = 1024
+	worldVocab = 320
+)
+
+// vocab is the vocabulary that the spec gives, or else one that its text fills.
+func (d Data) vocab() Vocab {
+	switch {
+	case d.Vocab.Size > 0:
+		return d.Vocab
+	case d.Train == WorldText:
+		return Vocab{Size: worldVocab}
+	}
+	return Vocab{Size: textVocab}
+}
+
 // A Vocab is the number of ids of a vocabulary, or bytes.
 type Vocab struct {
-	Size  int  // ids
+	Size  int  // ids; 0 leaves the choice to Data.vocab
 	Bytes bool // ids are the bytes of the text
 }
 
@@ -142,7 +160,7 @@ func defaults() Spec {
 		Seeds: []uint64{1},
 		Settings: Settings{
 			Data: Data{
-				Train: "world", ValidShare: 0.05, ValidTokens: 100_000, Vocab: Vocab{Size: 1024},
+				Train: "world", ValidShare: 0.05, ValidTokens: 100_000, // vocab: see Data.vocab
 				Documents: "file", Packing: "document",
 				World: World{Seed: 1},
 			},

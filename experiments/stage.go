@@ -69,6 +69,7 @@ type dataInputs struct {
 	WorldSeed  uint64         `json:"world_seed,omitempty"`
 	World      *world.Options `json:"world,omitempty"`
 	TrainBytes int            `json:"train_bytes,omitempty"`
+	VocabBytes int            `json:"vocab_bytes,omitempty"` // where the tokenizer learns from more than that
 	ValidBytes int            `json:"valid_bytes,omitempty"`
 	Numerics   int            `json:"numerics"`
 }
@@ -81,6 +82,9 @@ func dataStage(t *Trial, src *sources) (*Stage, error) {
 		options := d.World.WithDefaults()
 		in.WorldSeed, in.World = d.World.Seed, &options
 		in.TrainBytes, in.ValidBytes = t.worldBytes()
+		if in.TrainBytes < worldVocabBytes && !d.Vocab.Bytes {
+			in.VocabBytes = worldVocabBytes
+		}
 		return newStage(DataStage, t, in)
 	}
 	in.Documents = d.Documents

@@ -40,11 +40,7 @@ type Candidate struct {
 
 // Label names the trial for people: layers=4 sharing=none seed=1.
 func (t *Trial) Label() string {
-	var b strings.Builder
-	for _, key := range t.Axes {
-		fmt.Fprintf(&b, "%s=%s ", key, t.Keys[key])
-	}
-	return fmt.Sprintf("%sseed=%d", b.String(), t.Seed)
+	return strings.TrimLeft(fmt.Sprintf("%s seed=%d", t.point(), t.Seed), " ")
 }
 
 // Trials lists all models of the spec, seeds fastest. Each call returns trials
@@ -61,7 +57,8 @@ func (s *Spec) Trials() []*Trial {
 // trials makes all models of the spec and reports what is wrong with any.
 func (s *Spec) trials(r *report) []*Trial {
 	var all []*Trial
-	for _, p := range s.points(r) {
+	points := s.points(r)
+	for _, p := range points {
 		shared := s.trial(p, r)
 		for _, seed := range s.Seeds {
 			t := *shared
@@ -69,6 +66,7 @@ func (s *Spec) trials(r *report) []*Trial {
 			all = append(all, &t)
 		}
 	}
+	r.everywhere(points)
 	return all
 }
 
@@ -93,8 +91,9 @@ func (s *Spec) trial(p point, r *report) *Trial {
 	own := newReport(doc)
 	spec := own.spec()
 	t := &Trial{Keys: keys, Axes: p.keys, Settings: spec.Settings}
+	t.Settings.Data.Vocab = t.Settings.Data.vocab()
 	t.check(own)
-	r.merge(own)
+	r.merge(own, t.point())
 	return t
 }
 
@@ -273,7 +272,7 @@ func (t *Trial) fit(shape arch.Config, budget arch.Budget, r *report) arch.Confi
 			path = join("model", firstKey(err.Error(), "model."))
 		}
 		for _, line := range errorLines(err) {
-			r.at(path, "%s%s", line, t.inTrial())
+			r.at(path, "%s", line)
 		}
 		return shape
 	}
@@ -281,16 +280,14 @@ func (t *Trial) fit(shape arch.Config, budget arch.Budget, r *report) arch.Confi
 	return fitted
 }
 
-// inTrial says which point of the sweep a message is about.
-func (t *Trial) inTrial() string {
-	if len(t.Axes) == 0 {
-		return ""
-	}
+// point names the point of the sweep that the trial belongs to: layers=4
+// sharing=none.
+func (t *Trial) point() string {
 	parts := make([]string, len(t.Axes))
 	for i, key := range t.Axes {
 		parts[i] = key + "=" + t.Keys[key]
 	}
-	return " (at " + strings.Join(parts, " ") + ")"
+	return strings.Join(parts, " ")
 }
 
 // complete fills in what follows from a width that the spec gives.
