@@ -5,42 +5,8 @@ import (
 	"fmt"
 	"math"
 
-	"plumb/internal/registry"
 	"plumb/results"
 )
-
-// A Pick chooses one of the choices of an item by their scores. Of equal
-// choices it takes the first.
-type Pick func(choices []results.Choice) int
-
-// Accuracies holds the ways to pick an answer, by the name of their metric.
-var Accuracies = registry.New[Pick]("accuracy")
-
-func init() {
-	Accuracies.Add("acc", bySum)
-	Accuracies.Add("acc_norm", byLength)
-}
-
-// bySum picks the most likely continuation.
-func bySum(choices []results.Choice) int {
-	return argmax(choices, func(c results.Choice) float64 { return c.Sum })
-}
-
-// byLength picks the continuation that is most likely per code point.
-func byLength(choices []results.Choice) int {
-	return argmax(choices, func(c results.Choice) float64 { return c.Sum / float64(max(1, c.Length)) })
-}
-
-// argmax returns the index of the largest value, the lowest of equal ones.
-func argmax(choices []results.Choice, value func(results.Choice) float64) int {
-	best, bestValue := 0, math.Inf(-1)
-	for i, c := range choices {
-		if v := value(c); v > bestValue {
-			best, bestValue = i, v
-		}
-	}
-	return best
-}
 
 // A Metric is one number of a Result.
 type Metric struct {
@@ -53,7 +19,7 @@ type Metric struct {
 	Note     string  // a doubt about the number, or empty
 }
 
-// Metrics computes the metrics called names, each a name in Accuracies, over
+// Metrics computes the metrics called names, each a name in results.Accuracies, over
 // the items that were scored.
 func (r Result) Metrics(names ...string) ([]Metric, error) {
 	if why := r.Invalid(); why != "" {
@@ -62,7 +28,7 @@ func (r Result) Metrics(names ...string) ([]Metric, error) {
 	var metrics []Metric
 	var errs []error
 	for _, name := range names {
-		pick, err := Accuracies.Get(name)
+		pick, err := results.Accuracies.Get(name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -72,7 +38,7 @@ func (r Result) Metrics(names ...string) ([]Metric, error) {
 	return metrics, errors.Join(errs...)
 }
 
-func (r Result) accuracy(name string, pick Pick) Metric {
+func (r Result) accuracy(name string, pick results.Pick) Metric {
 	right := make([]float64, len(r.Items)) // 1 or 0
 	clusters := make([]string, len(r.Items))
 	m := Metric{Name: name, N: len(r.Items), Note: r.Note()}

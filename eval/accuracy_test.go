@@ -105,10 +105,10 @@ func TestPicks(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := bySum(test.choices); got != test.acc {
+			if got := results.BySum(test.choices); got != test.acc {
 				t.Errorf("acc picks %d", got)
 			}
-			if got := byLength(test.choices); got != test.accNorm {
+			if got := results.ByLength(test.choices); got != test.accNorm {
 				t.Errorf("acc_norm picks %d", got)
 			}
 		})
@@ -131,7 +131,7 @@ func TestNormedByCodePoints(t *testing.T) {
 	for i, sum := range []float64{-6, -7, -9, -9} { // -1.5 and -1.4 a code point; -0.75 and -1.4 a byte
 		scored.Choices = append(scored.Choices, results.Choice{Sum: sum, Length: item.Choices[i].Length})
 	}
-	if got := byLength(scored.Choices); got != 1 {
+	if got := results.ByLength(scored.Choices); got != 1 {
 		t.Errorf("picks %d; lengths %+v", got, scored.Choices)
 	}
 }
@@ -240,7 +240,7 @@ func TestStoredScoresAgree(t *testing.T) {
 	if err := stored.Check(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range Accuracies.Names() {
+	for _, name := range results.Accuracies.Names() {
 		m, err := r.Metrics(name)
 		if err != nil {
 			t.Fatal(err)
@@ -264,7 +264,7 @@ func TestMetricsOfTasksExist(t *testing.T) {
 	for _, name := range tasks.All.Names() {
 		task, _ := tasks.All.Get(name)
 		for _, metric := range task.Metrics {
-			if !slices.Contains(Accuracies.Names(), metric) {
+			if !slices.Contains(results.Accuracies.Names(), metric) {
 				t.Errorf("task %s: no metric %q", name, metric)
 			}
 		}

@@ -150,7 +150,7 @@ func chanceLevels(records []Record, groups []*group) map[string]float64 {
 		if !isChance || r.Value == nil {
 			continue
 		}
-		for _, name := range []string{"acc", "acc_norm"} {
+		for _, name := range Accuracies.Names() {
 			if _, known := levels[task+"/"+name]; !known {
 				levels[task+"/"+name] = *r.Value
 			}

@@ -191,40 +191,26 @@ func parseItems(path string, data []byte) (Items, error) {
 	return x, nil
 }
 
-// Correct says whether the item's best choice is the gold one: best by Sum,
-// or by Sum per Length when normed is true (acc_norm). The first of equals
-// wins, as in the reference harness.
-func (item Item) Correct(normed bool) bool {
-	best, bestScore := -1, math.Inf(-1)
-	for i, c := range item.Choices {
-		score := c.Sum
-		if normed {
-			score /= float64(max(1, c.Length))
-		}
-		if best < 0 || score > bestScore {
-			best, bestScore = i, score
-		}
-	}
-	return best == item.Gold
-}
-
 // Scores returns one number an item whose mean is the metric (its part behind
-// the slash): 1 or 0 for acc and acc_norm; for bits_per_byte and nats_per_token
+// the slash): 1 or 0 for those in Accuracies; for bits_per_byte and nats_per_token
 // of single-choice items see perUnit. ok is false when the items do not
 // determine the metric.
 func (x Items) Scores(metric string) (scores []float64, ok bool) {
 	switch metric {
-	case "acc", "acc_norm":
-		for _, item := range x.Items {
-			if len(item.Choices) < 2 {
-				return nil, false
-			}
-			scores = append(scores, share(item.Correct(metric == "acc_norm")))
-		}
 	case "bits_per_byte":
 		return x.perUnit(1/math.Ln2, func(c Choice) int { return c.Length })
 	case "nats_per_token":
 		return x.perUnit(1, func(c Choice) int { return c.Tokens })
+	}
+	pick, err := Accuracies.Get(metric)
+	if err != nil {
+		return nil, false
+	}
+	for _, item := range x.Items {
+		if len(item.Choices) < 2 {
+			return nil, false
+		}
+		scores = append(scores, oneIf(pick(item.Choices) == item.Gold))
 	}
 	return scores, len(scores) > 0
 }
@@ -253,7 +239,7 @@ func (x Items) perUnit(scale float64, count func(Choice) int) (scores []float64,
 	return scores, true
 }
 
-func share(yes bool) float64 {
+func oneIf(yes bool) float64 {
 	if yes {
 		return 1
 	}

@@ -362,7 +362,7 @@ func CompareNatural(a, b string) int {
 }
 
 func boolCompare(a, b bool) int {
-	return cmp.Compare(share(a), share(b))
+	return cmp.Compare(oneIf(a), oneIf(b))
 }
 
 // parts cuts a text into runs of digits and of other bytes.

@@ -295,7 +295,7 @@ func itemJSON(item results.Item) any {
 		AccNorm *int `json:"acc_norm,omitempty"`
 	}{Item: item}
 	if len(item.Choices) > 1 {
-		out.Acc, out.AccNorm = oneIf(item.Correct(false)), oneIf(item.Correct(true))
+		out.Acc, out.AccNorm = oneIf(results.BySum(item.Choices) == item.Gold), oneIf(results.ByLength(item.Choices) == item.Gold)
 	}
 	return out
 }
@@ -309,12 +309,7 @@ func oneIf(yes bool) *int {
 }
 
 func addItem(g *grid, item results.Item) {
-	picked := 0
-	for i, c := range item.Choices {
-		if c.Sum > item.Choices[picked].Sum {
-			picked = i
-		}
-	}
+	picked := results.BySum(item.Choices)
 	name := visibleText(item.ID)
 	for i, c := range item.Choices {
 		marks := choose(i == item.Gold, "*", " ") + choose(i == picked, "→", " ")
