@@ -88,7 +88,7 @@ func (w world) arm(random *rand.Rand) [][]float64 {
 		scores[j] = make([]float64, w.n)
 		shift := w.shift * random.NormFloat64()
 		for i := range scores[j] {
-			scores[j][i] = share(liking[i]+shift+w.noise*random.NormFloat64() > 0)
+			scores[j][i] = oneIf(liking[i]+shift+w.noise*random.NormFloat64() > 0)
 		}
 	}
 	return scores
@@ -240,7 +240,7 @@ func TestBalancedClustersAreNotExact(t *testing.T) {
 	cluster := make([]int, 40)
 	for i := range a {
 		cluster[i] = i / 4
-		a[i], b[i] = share(i%4 < 3), share(i%4 == 0)
+		a[i], b[i] = oneIf(i%4 < 3), oneIf(i%4 == 0)
 	}
 	if c := compareScores([][]float64{a}, [][]float64{b}, cluster, true); !(c.SE > 0.05) {
 		t.Errorf("standard error %v of a difference over items that vary", c.SE)
