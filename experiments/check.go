@@ -128,10 +128,7 @@ func checkChoice(r *report, at, value string, known ...string) {
 	if slices.Contains(known, value) {
 		return
 	}
-	hint := ""
-	if near := registry.Nearest(value, known); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
+	hint := registry.Hint(value, known)
 	r.at(at, "%q is none of %s%s", value, strings.Join(known, ", "), hint)
 }
 
@@ -173,10 +170,7 @@ func viewKey(message string) string {
 func (s *Spec) checkMetrics(r *report, at string, view results.View, all []*Trial) {
 	known := metricNames(all)
 	complain := func(path, metric string) {
-		hint := ""
-		if near := registry.Nearest(metric, known); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
+		hint := registry.Hint(metric, known)
 		r.at(path, "no trial measures %q%s (have %s)", metric, hint, strings.Join(known, ", "))
 	}
 	if view.Metric != "" && !matches(view.Metric, known) {
@@ -214,10 +208,7 @@ func (s *Spec) checkKeys(r *report, at, list string, all []*Trial) {
 		if key == "" || slices.Contains(known, key) {
 			continue
 		}
-		hint := ""
-		if near := registry.Nearest(key, known); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
+		hint := registry.Hint(key, known)
 		r.at(at, "no axis of the sweep is called %q%s (have %s)", key, hint, strings.Join(known, ", "))
 	}
 }

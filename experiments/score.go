@@ -65,7 +65,7 @@ func (s *scoring) validation() error {
 				return err
 			}
 		}
-		r.Note = join2(r.Note, s.edgeNote())
+		r.Note = joinNotes(r.Note, s.edgeNote())
 		s.add(r)
 	}
 	c, err := results.ReadCurve(filepath.Join(s.ModelDir, curveFile))
@@ -88,7 +88,7 @@ func (s *scoring) edgeNote() string {
 	return strings.Join(notes, "; ")
 }
 
-func join2(a, b string) string {
+func joinNotes(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
 	}

@@ -148,7 +148,7 @@ func (s *Scale) choose(value any) error {
 	return nil
 }
 
-// reserved are keys that specs will have and this version does not read.
+// reserved are keys of specs that this version knows of but does not read.
 var reserved = map[string]string{
 	"recipe": "recipes (compression after training) are not supported by this version; remove [[recipe]]",
 	"claim":  "claims (verdicts in reports) are not supported by this version; remove [[claim]]",
