@@ -3,8 +3,6 @@ module plumb
 go 1.26.0
 
 require (
-	github.com/BurntSushi/toml v1.6.0
-	github.com/google/go-cmp v0.7.0
 	github.com/klauspost/compress v1.20.3
 	github.com/olekukonko/tablewriter v1.1.5
 	github.com/pelletier/go-toml/v2 v2.4.3

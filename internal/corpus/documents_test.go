@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -87,8 +86,8 @@ func TestSplits(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			path := write(t, t.TempDir(), "a.txt", test.text)
-			if diff := cmp.Diff(test.want, texts(t, Documents(path, test.split))); diff != "" {
-				t.Error(diff)
+			if got := texts(t, Documents(path, test.split)); !slices.Equal(got, test.want) {
+				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})
 	}
@@ -142,8 +141,8 @@ func TestFolder(t *testing.T) {
 		{filepath.Join(dir, "b.txt"), "second"},
 		{filepath.Join(dir, "c.jsonl.zst") + ":1", "third"},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	for range Documents(dir, "file") {
 		break // a reader may stop early
@@ -157,8 +156,8 @@ func TestNamesOfPassages(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Document{{path + ":2", "one"}, {path + ":5", "two\nlines"}, {path + ":8", "three"}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
