@@ -35,8 +35,11 @@ const maxPoints = 150
 // The training loss is drawn when the view's metric speaks of training, and
 // the validation loss otherwise.
 func curves(in Input) (*Figure, error) {
-	train := strings.Contains(in.View.Metric, "train")
-	bundles := bundlesOf(in, train)
+	loss, label := validLoss, "validation loss (nats/token)"
+	if strings.Contains(in.View.Metric, "train") {
+		loss, label = trainLoss, "training loss (nats/token)"
+	}
+	bundles := bundlesOf(in, loss)
 	xs, ys, cut := curveSpans(bundles, in.View.Axis)
 	if err := cmp.Or(xs.check("curve"), ys.check("curve")); err != nil {
 		return nil, err
@@ -45,10 +48,7 @@ func curves(in Input) (*Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.y.label = "validation loss (nats/token)"
-	if train {
-		p.y.label = "training loss (nats/token)"
-	}
+	p.y.label = label
 	var entries []entry
 	several := false
 	for _, b := range bundles {
@@ -64,7 +64,7 @@ func curves(in Input) (*Figure, error) {
 	}
 	title := in.View.Title
 	if title == "" {
-		title = p.y.label + " against tokens"
+		title = label + " against tokens"
 	}
 	return arrange(title, in.View.Width, []panel{p}, entries, note), nil
 }
@@ -101,7 +101,7 @@ func curveSpans(bundles []*bundle, kind string) (xs, ys span, cut bool) {
 
 // bundlesOf groups the curves of the view by the values of its row and column
 // keys, in the table's order where there is a table.
-func bundlesOf(in Input, train bool) []*bundle {
+func bundlesOf(in Input, loss func(results.Point) *float64) []*bundle {
 	keys := slices.DeleteFunc(results.KeysOf(in.View.Rows+","+in.View.Cols), func(k string) bool { return k == "metric" || k == "seed" })
 	chosen := slices.DeleteFunc(slices.Clone(in.Curves), func(c results.Curve) bool { return !in.View.AdmitsCurve(c) })
 	slices.SortStableFunc(chosen, func(a, b results.Curve) int {
@@ -109,7 +109,7 @@ func bundlesOf(in Input, train bool) []*bundle {
 	})
 	var bundles []*bundle
 	for _, c := range chosen {
-		points := lossPoints(c, train)
+		points := lossPoints(c, loss)
 		if len(points) == 0 {
 			continue
 		}
@@ -141,14 +141,14 @@ func curveLabel(keys, values []string) string {
 	return strings.Join(parts, ", ")
 }
 
-func lossPoints(c results.Curve, train bool) (points []lossPoint) {
+func validLoss(p results.Point) *float64 { return p.Valid }
+func trainLoss(p results.Point) *float64 { return p.Train }
+
+// lossPoints are the points of c that have the loss.
+func lossPoints(c results.Curve, loss func(results.Point) *float64) (points []lossPoint) {
 	for _, p := range c.Points {
-		loss := p.Valid
-		if train {
-			loss = p.Train
-		}
-		if loss != nil && !math.IsNaN(*loss) && !math.IsInf(*loss, 0) {
-			points = append(points, lossPoint{float64(p.Tokens), *loss})
+		if v := loss(p); v != nil && !math.IsNaN(*v) && !math.IsInf(*v, 0) {
+			points = append(points, lossPoint{float64(p.Tokens), *v})
 		}
 	}
 	return points

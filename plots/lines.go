@@ -4,32 +4,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"plumb/results"
 )
 
 func init() { Kinds.Add("lines", lines) }
-
-// A series is one line of a panel: a column of the table, or published numbers.
-type series struct {
-	label     string
-	look      look
-	points    []point
-	published bool
-	shift     vg.Length // to the right of its place on the axis
-}
-
-// A point is one cell.
-type point struct {
-	x      float64 // in the axis's coordinates
-	cell   results.Cell
-	number float64 // the cell's mean, or the published number
-}
 
 // lines draws the table's metric against its rows, one line a column, with the
 // 95 % interval over seeds as error bars and the seeds themselves as small dots. Each
@@ -68,140 +49,6 @@ func lines(in Input) (*Figure, error) {
 		key.collect(chart)
 	}
 	return arrange(t.Title, in.View.Width, panels, key.entries(), key.note()), nil
-}
-
-func checkTable(t *results.Table) error {
-	if t == nil || len(t.Rows) == 0 {
-		return fmt.Errorf("there is no table to draw")
-	}
-	return nil
-}
-
-// tableMetrics lists the metrics of the table in order of its columns.
-func tableMetrics(t *results.Table) (metrics []string) {
-	for j := range t.Cols {
-		for i := range t.Rows {
-			if m := t.Cells[i][j].Metric; m != "" && !slices.Contains(metrics, m) {
-				metrics = append(metrics, m)
-			}
-		}
-	}
-	return metrics
-}
-
-// seriesLabel names column j by its keys other than the metric.
-func seriesLabel(t *results.Table, j int) string {
-	var parts []string
-	for k, key := range t.ColKeys {
-		if key != "metric" {
-			value := t.Cols[j].Values[k]
-			if value == "" {
-				value = "(no " + key + ")"
-			}
-			if _, err := strconv.ParseFloat(value, 64); err == nil || value == "none" {
-				value = key + " " + value
-			}
-			parts = append(parts, value)
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// seriesLabels lists the names of all columns, each once.
-func seriesLabels(t *results.Table) (labels []string) {
-	for j := range t.Cols {
-		if label := seriesLabel(t, j); !slices.Contains(labels, label) {
-			labels = append(labels, label)
-		}
-	}
-	return labels
-}
-
-// A lineChart is what one panel shows.
-type lineChart struct {
-	metric, unit string
-	x            scale
-	series       []series
-	chance       *float64
-	lost         bool
-}
-
-func newLineChart(t *results.Table, metric string, x scale, labels []string) *lineChart {
-	chart := &lineChart{metric: metric, x: x}
-	for j := range t.Cols {
-		s := series{label: seriesLabel(t, j)}
-		s.look = lookOf(slices.Index(labels, s.label))
-		for i := range t.Rows {
-			c := t.Cells[i][j]
-			if c.Metric != metric {
-				continue
-			}
-			chart.unit = c.Unit
-			chart.lost = chart.lost || c.Word != ""
-			s.points = append(s.points, point{x: x.at[i], cell: c, number: c.Interval.Mean})
-		}
-		if len(s.points) > 0 {
-			chart.series = append(chart.series, s)
-			if h := t.Cols[j]; h.Metric == metric && h.Chance != nil {
-				chart.chance = h.Chance
-			}
-		}
-	}
-	return chart
-}
-
-// addPublished adds lines from a table in results/reference: "FILE" or
-// "FILE:COLUMN". Without a column it is the one named like the metric's task.
-// A table with a column family has a line for each.
-func (chart *lineChart) addPublished(reference, rowKey string, used int) error {
-	file, column, named := strings.Cut(reference, ":")
-	p, err := results.ReadPublished(file)
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(p.Columns, rowKey) {
-		return fmt.Errorf("%s has no column %q for the axis (have %s)", p.Name, rowKey, strings.Join(p.Columns, ", "))
-	}
-	if !named {
-		column, _, _ = strings.Cut(chart.metric, "/")
-	}
-	if !slices.Contains(p.Columns, column) {
-		if !named {
-			return nil // nothing was published for this metric
-		}
-		return fmt.Errorf("%s has no column %q (have %s)", p.Name, column, strings.Join(p.Columns, ", "))
-	}
-	for _, s := range chart.publishedSeries(p, rowKey, column) {
-		s.look = lookOf(used)
-		s.look.hollow = true
-		used++
-		chart.series = append(chart.series, s)
-	}
-	return nil
-}
-
-func (chart *lineChart) publishedSeries(p results.Published, rowKey, column string) (all []series) {
-	for _, row := range p.Rows {
-		label := strings.TrimSuffix(p.Name, ".csv")
-		if family := row["family"]; family != "" {
-			label += " " + family
-		}
-		label += " (published)"
-		y, err := strconv.ParseFloat(row[column], 64)
-		x, ok := chart.x.place(row[rowKey])
-		if err != nil || !ok {
-			continue
-		}
-		if chart.unit == "share" {
-			y /= 100 // papers print percent
-		}
-		i := slices.IndexFunc(all, func(s series) bool { return s.label == label })
-		if i < 0 {
-			all, i = append(all, series{label: label, published: true}), len(all)
-		}
-		all[i].points = append(all[i].points, point{x: x, number: y})
-	}
-	return all
 }
 
 // panel finds the ranges and makes the layers.
@@ -340,64 +187,4 @@ func errorBar(c draw.Canvas, l look, x, low, high vg.Length) {
 	c.StrokeLine2(style, x, low, x, high)
 	c.StrokeLine2(style, x-capWidth, low, x+capWidth, low)
 	c.StrokeLine2(style, x-capWidth, high, x+capWidth, high)
-}
-
-// A legendKey gathers what the panels show into one legend.
-type legendKey struct {
-	series       []entry
-	chance, lost bool
-	spreads      map[results.Spread]bool
-}
-
-func (k *legendKey) collect(chart *lineChart) {
-	k.chance = k.chance || chart.chance != nil
-	k.lost = k.lost || chart.lost
-	for _, s := range chart.series {
-		e := entry{label: s.label, look: s.look, line: true, marked: true}
-		if s.published {
-			e.look.color = faded(s.look.color, 0.6)
-		}
-		if s.label != "" && !slices.ContainsFunc(k.series, func(x entry) bool { return x.label == e.label }) {
-			k.series = append(k.series, e)
-		}
-		for _, p := range s.points {
-			k.see(p.cell)
-		}
-	}
-}
-
-func (k *legendKey) see(c results.Cell) {
-	if k.spreads == nil {
-		k.spreads = map[results.Spread]bool{}
-	}
-	if c.HasValue() {
-		k.spreads[c.Interval.Spread] = true
-	}
-}
-
-func (k *legendKey) entries() []entry {
-	entries := k.series
-	if k.chance {
-		style := chanceStyle()
-		entries = append(entries, entry{label: "chance", line: true, thin: true, look: look{color: gray, dashes: style.Dashes}})
-	}
-	if k.lost {
-		entries = append(entries, entry{label: "diverged or failed", cross: true})
-	}
-	return entries
-}
-
-// note says what the error bars are.
-func (k *legendKey) note() string {
-	var parts []string
-	if k.spreads[results.SpreadT] {
-		parts = append(parts, "Error bars: 95 % interval over seeds (Student's t).")
-	}
-	if k.spreads[results.SpreadRange] {
-		parts = append(parts, "With two seeds: their range.")
-	}
-	if k.spreads[results.SpreadNone] {
-		parts = append(parts, "One seed: no error bar.")
-	}
-	return strings.Join(parts, " ")
 }

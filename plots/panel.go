@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -110,159 +109,6 @@ func (s span) padded(share float64) span {
 	return span{s.low - share*width, s.high + share*width}
 }
 
-// An entry is one line of the legend.
-type entry struct {
-	label  string
-	look   look
-	line   bool // a dash of the series' line
-	marked bool // the series' mark
-	bar    bool // a filled box
-	cross  bool // the sign of a trial without a value
-	thin   bool // the line is a thin gray one
-}
-
-const (
-	sampleWidth  = 18 * vg.Length(1) // of a line before an entry
-	boxWidth     = 8 * vg.Length(1)  // of a box or a cross
-	sampleGap    = 3 * vg.Length(1)
-	entryGap     = 10 * vg.Length(1)
-	legendHeight = 11 * vg.Length(1) // of a row
-	margin       = 3 * vg.Length(1)
-)
-
-// legend is entries set in rows below the panels, and a note below them.
-type legend struct {
-	rows [][]entry
-	note []string
-}
-
-// newLegend breaks entries into rows no wider than width, and the note into lines.
-func newLegend(entries []entry, note string, width vg.Length) legend {
-	var l legend
-	style := textStyle(textSize, ink)
-	used := vg.Length(0)
-	for _, e := range entries {
-		e.label = shortened(e.label, width-e.sample()-sampleGap, style.Font.Size)
-		need := e.sample() + sampleGap + style.Width(e.label)
-		if len(l.rows) == 0 || used+entryGap+need > width {
-			l.rows, used = append(l.rows, nil), -entryGap
-		}
-		last := len(l.rows) - 1
-		l.rows[last] = append(l.rows[last], e)
-		used += entryGap + need
-	}
-	l.note = broken(note, width, smallSize)
-	return l
-}
-
-// shortened cuts text that is wider than width and ends it with an ellipsis.
-func shortened(s string, width vg.Length, size font.Length) string {
-	style := textStyle(size, ink)
-	if style.Width(s) <= width {
-		return s
-	}
-	runes := []rune(s)
-	for len(runes) > 1 && style.Width(string(runes)+"…") > width {
-		runes = runes[:len(runes)-1]
-	}
-	return string(runes) + "…"
-}
-
-// broken splits text at spaces into lines no wider than width.
-func broken(s string, width vg.Length, size font.Length) (lines []string) {
-	style := textStyle(size, ink)
-	line := ""
-	for _, word := range words(s) {
-		longer := word
-		if line != "" {
-			longer = line + " " + word
-		}
-		if line != "" && style.Width(longer) > width {
-			lines = append(lines, line)
-			longer = word
-		}
-		line = longer
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-func words(s string) (out []string) {
-	start := -1
-	for i, r := range s + " " {
-		switch {
-		case r == ' ' && start >= 0:
-			out, start = append(out, s[start:i]), -1
-		case r != ' ' && start < 0:
-			start = i
-		}
-	}
-	return out
-}
-
-func (l legend) height() vg.Length {
-	h := vg.Length(len(l.rows))*legendHeight + vg.Length(len(l.note))*(smallSize+1.5)
-	if h > 0 {
-		h += 3
-	}
-	return h
-}
-
-// draw sets the legend at the bottom of the figure, rows from left to right.
-func (l legend) draw(c draw.Canvas) {
-	y := c.Min.Y + l.height() - 3
-	for _, row := range l.rows {
-		y -= legendHeight
-		x := c.Min.X
-		for _, e := range row {
-			x = e.draw(c, vg.Point{X: x, Y: y})
-		}
-	}
-	style := textStyle(smallSize, gray)
-	for _, line := range l.note {
-		y -= smallSize + 1.5
-		c.FillText(style, vg.Point{X: c.Min.X, Y: y}, line)
-	}
-}
-
-// sample is the width of the picture before the entry.
-func (e entry) sample() vg.Length {
-	if e.line || e.marked {
-		return sampleWidth
-	}
-	return boxWidth
-}
-
-// draw sets one entry and returns where the next begins.
-func (e entry) draw(c draw.Canvas, at vg.Point) vg.Length {
-	middle := at.Y + legendHeight/2 - 0.5
-	from, to := at.X, at.X+e.sample()
-	center := vg.Point{X: (from + to) / 2, Y: middle}
-	if e.line {
-		style := draw.LineStyle{Color: e.look.color, Width: lineWidth, Dashes: e.look.dashes}
-		if e.thin {
-			style.Width = thinWidth * 1.6
-		}
-		c.StrokeLine2(style, from, middle, to, middle)
-	}
-	if e.bar {
-		c.SetColor(e.look.color)
-		c.Fill(vg.Rectangle{Min: vg.Point{X: from, Y: middle - 3}, Max: vg.Point{X: to, Y: middle + 3}}.Path())
-	}
-	if e.marked {
-		e.look.draw(c, center, markRadius)
-	}
-	if e.cross {
-		drawCross(c, center, gray)
-	}
-	style := textStyle(textSize, ink)
-	style.YAlign = draw.YCenter
-	c.FillText(style, vg.Point{X: to + sampleGap, Y: middle}, e.label)
-	return to + sampleGap + style.Width(e.label) + entryGap
-}
-
 // drawCross is the sign of a measurement that has no value because its trial
 // diverged or failed.
 func drawCross(c draw.Canvas, at vg.Point, col color.Color) {
@@ -271,6 +117,9 @@ func drawCross(c draw.Canvas, at vg.Point, col color.Color) {
 	c.StrokeLine2(style, at.X-r, at.Y-r, at.X+r, at.Y+r)
 	c.StrokeLine2(style, at.X-r, at.Y+r, at.X+r, at.Y-r)
 }
+
+// margin is left free on all sides of a figure.
+const margin = 3 * vg.Length(1)
 
 // arrange puts panels beside each other on a page, or below each other in a
 // column, with one legend for all.
