@@ -171,6 +171,9 @@ func (t Task) find(name string, src Source) (string, error) {
 			return "", fmt.Errorf("task %s: %w", name, err)
 		}
 	}
+	if src.Files[name] != "" {
+		return "", fmt.Errorf("task %s: there is no file %s; --data %s=FILE names another", name, candidates[0], name)
+	}
 	return "", fmt.Errorf("task %s: no data file; looked for\n  %s\nput one of them there, or name one with --data %s=FILE",
 		name, strings.Join(candidates, "\n  "), name)
 }
