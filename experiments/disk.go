@@ -23,7 +23,11 @@ func (d disk) do(op, path string, act func() error) error {
 			return &fs.PathError{Op: op, Path: path, Err: err}
 		}
 	}
-	return act()
+	err := act()
+	if errors.Is(err, syscall.ENOTDIR) { // a file stands where a folder should
+		return &EnvironmentError{err}
+	}
+	return err
 }
 
 func (d disk) mkdir(path string) error {

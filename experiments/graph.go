@@ -202,7 +202,7 @@ func (g *graph) next() (ready *node, later bool) {
 		case nodeWaits:
 			open, failed := n.blocked()
 			if failed != nil {
-				n.state, n.err = nodeFailed, fmt.Errorf("%s stage %s failed: %w", failed.kind, failed.id, failed.err)
+				n.state, n.err = nodeFailed, failed.asNeed()
 				continue
 			}
 			if !open {
@@ -212,6 +212,30 @@ func (g *graph) next() (ready *node, later bool) {
 		}
 	}
 	return nil, later
+}
+
+// A needError says which stage failed that others need.
+type needError struct {
+	kind, id string
+	err      error
+}
+
+// Error names the stage and why it failed.
+func (e *needError) Error() string {
+	return fmt.Sprintf("%s stage %s failed: %v", e.kind, e.id, e.err)
+}
+
+// Unwrap returns why it failed.
+func (e *needError) Unwrap() error { return e.err }
+
+// asNeed is the failure of n as those see it that need it. However far they are
+// from the stage that failed first, it is the same.
+func (n *node) asNeed() error {
+	var first *needError
+	if errors.As(n.err, &first) {
+		return first
+	}
+	return &needError{n.kind, n.name(), n.err}
 }
 
 // blocked says whether a need is open, and which one has failed.

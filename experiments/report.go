@@ -22,7 +22,7 @@ type Report struct {
 	Views      []results.View   // those views
 	Curves     []results.Curve
 	Done       int      // trials that have their records
-	Missing    []string // labels of those that have not
+	Missing    []string // labels of those that have not, and whether they failed
 	Problems   []error  // damaged records, views without records
 	folder     string
 }
@@ -71,10 +71,12 @@ func (r *Report) read() []results.Record {
 			r.Curves = append(r.Curves, c)
 		}
 		if err != nil || !done {
-			r.Missing = append(r.Missing, trial.Label)
-			if f, ok := s.failed(trial.ID); ok {
+			f, ok := s.failed(trial.ID)
+			if ok {
 				failed[trial.ID] = f.Reason
+				trial.Label += ", which failed"
 			}
+			r.Missing = append(r.Missing, trial.Label)
 		}
 		if err != nil {
 			r.Problems = append(r.Problems, fmt.Errorf("%w; run the spec again to have the work redone", err))

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"plumb/internal/atomicfile"
 )
@@ -95,7 +96,7 @@ func (s *store) complete(id string) (bool, error) {
 		return true, nil
 	}
 	m, err := s.manifest(id)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return false, nil
 	}
 	if err != nil {
