@@ -28,6 +28,18 @@ func atMost(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// completeList completes the last of names with commas between.
+func completeList(names []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		before := typed[:strings.LastIndexByte(typed, ',')+1]
+		var whole []cobra.Completion
+		for _, name := range names {
+			whole = append(whole, before+name)
+		}
+		return whole, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 // completeFirst completes the first argument with what names returns and leaves
 // the others alone. Folders and files are offered too where files is set.
 func completeFirst(names func() []string, files bool) cobra.CompletionFunc {

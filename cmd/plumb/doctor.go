@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,7 +79,10 @@ func runDoctor(a *app, o doctorOptions) error {
 	if o.data != "" {
 		d.Tasks = findTasks(o.data)
 	}
-	var err error
+	err := a.ctx.Err()
+	if err != nil {
+		return err
+	}
 	if a.json {
 		err = a.emit(d)
 	} else {
@@ -95,6 +99,9 @@ func checkFolder(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && !info.IsDir() {
 		return fmt.Errorf("--data=%s is a file: give the folder that holds the data", path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--data=%s: there is no such folder", path)
 	}
 	return err
 }

@@ -68,7 +68,9 @@ or passages=N.`,
 	f.StringVar(&o.format, "format", "text", "of the table: "+strings.Join(scoreFormats.Names(), ", "))
 	f.StringVarP(&o.output, "output", "o", "", "folder for records.jsonl and items/, what every choice scored")
 	addProgress(c, &o.progress)
-	complete(c, "tasks", completeTasks())
+	if err := c.RegisterFlagCompletionFunc("tasks", completeList(completeTasks())); err != nil {
+		panic("plumb: " + err.Error())
+	}
 	complete(c, "format", scoreFormats.Names())
 	complete(c, "bos", []string{bosAuto, eval.BOSAlways, eval.BOSNever})
 	return c
@@ -285,7 +287,8 @@ func (e *evaluation) store(x results.Items) (string, error) {
 	if e.options.output == "" {
 		return "", nil
 	}
-	return x.Write(filepath.Join(e.options.output, "items"))
+	hash, err := x.Write(filepath.Join(e.options.output, "items"))
+	return hash, unwritten(err)
 }
 
 // keep writes the scores as records.
@@ -301,7 +304,7 @@ func (e *evaluation) keep(scores []score) error {
 			Value: s.Value, Unit: s.Unit, StdErr: s.StdErr, N: s.N, Items: s.Items, Tokens: s.TokenHash, Status: s.Status, Note: s.Note,
 		})
 	}
-	return results.WriteRecords(filepath.Join(e.options.output, "records.jsonl"), records)
+	return unwritten(results.WriteRecords(filepath.Join(e.options.output, "records.jsonl"), records))
 }
 
 // readDocuments reads and tokenises a text.

@@ -31,10 +31,10 @@ seconds on this machine; and the smallest difference between two models that the
 items and seeds of each task can detect. Nothing is trained and nothing written.
 
 SPEC is a TOML file, - for stdin, or the name of a spec that comes with the
-program; without one the quickstart is planned. With --json each trial, each task and the whole
-are one object, told apart by their kind.`,
+program; without one the quickstart is planned. With --json each trial, each
+task and the whole are one object, told apart by their kind.`,
 		Example: `  plumb plan experiments/specs/depth-vs-width-novels.toml --data ../shared/data
-  plumb plan quickstart --set model.width=64
+  plumb plan quickstart --set budget.body=200_000
   plumb plan spec.toml --json | jq 'select(.kind == "trial") | {label, params}'`,
 		Args:              atMost("a SPEC"),
 		ValidArgsFunction: completeFirst(specNames, true),
@@ -57,6 +57,9 @@ func planSpec(a *app, name string, o planOptions) error {
 	}
 	p, err := experiments.MakePlan(spec, experiments.Options{Out: o.out, Source: source, Jobs: o.jobs, Workers: a.workers, Only: o.only})
 	if err != nil {
+		return err
+	}
+	if err := a.ctx.Err(); err != nil {
 		return err
 	}
 	if a.json {

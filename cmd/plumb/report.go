@@ -114,7 +114,7 @@ func (a *app) printReport(report *experiments.Report, o reportOptions) error {
 	if err := a.writeReport(&tracked{w: &text}, report, o.format); err != nil {
 		return err
 	}
-	return atomicfile.Write(o.output, text.Bytes())
+	return unwritten(atomicfile.Write(o.output, text.Bytes()))
 }
 
 // writeReport writes the tables in a format; HTML is a page with the figures.

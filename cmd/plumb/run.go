@@ -172,7 +172,9 @@ func (a *app) reportRun(folder string) (files []string, err error) {
 			fmt.Fprintf(a.out, "figure %s\n", file)
 		}
 	}
-	a.notef("plumb: tables and figures are in %s", filepath.Join(folder, "report"))
+	if len(files) > 0 {
+		a.notef("plumb: tables and figures are in %s", filepath.Join(folder, "report"))
+	}
 	for _, problem := range report.Problems {
 		a.notef("plumb: %v", problem)
 	}
@@ -208,9 +210,10 @@ func summaryText(s *experiments.Summary) string {
 		return "no trial failed or diverged; nothing was left to do"
 	}
 	text := fmt.Sprintf("%d of %d trials have their records", s.Done, s.Trials)
-	if s.Ran > 0 {
+	switch {
+	case s.Ran > 0:
 		text += fmt.Sprintf("; %d %s done in %s (%s of processor time)", s.Ran, plural(s.Ran, "stage"), timeText(s.Wall), timeText(s.CPU))
-	} else {
+	case s.Done == s.Trials:
 		text += "; nothing was left to do"
 	}
 	if n := len(s.Failed); n > 0 {
@@ -234,16 +237,29 @@ func incomplete(s *experiments.Summary) error {
 	if s.Complete() {
 		return nil
 	}
-	var lines []string
-	for _, group := range []struct {
-		what   string
-		trials []experiments.TrialReport
-	}{{"failed", s.Failed}, {"diverged", s.Diverged}} {
-		for _, t := range group.trials {
-			reason, _, _ := strings.Cut(t.Reason, "\n")
-			lines = append(lines, fmt.Sprintf("  %s %s (%s): %s", t.Trial, group.what, t.Label, reason))
-		}
-	}
+	lines := append(troubles("failed", s.Failed), troubles("diverged", s.Diverged)...)
 	return withStatus(statusIncomplete, fmt.Errorf("incomplete: %d of %d trials failed, %d diverged; --failed tries them again\n%s",
 		len(s.Failed), s.Trials, len(s.Diverged), strings.Join(lines, "\n")))
+}
+
+// troubles has a line for each reason: the first of the trials that it is the
+// reason of, and how many more there are.
+func troubles(what string, trials []experiments.TrialReport) []string {
+	var lines, reasons []string
+	first, count := map[string]experiments.TrialReport{}, map[string]int{}
+	for _, t := range trials {
+		reason, _, _ := strings.Cut(t.Reason, "\n")
+		if count[reason]++; count[reason] == 1 {
+			first[reason] = t
+			reasons = append(reasons, reason)
+		}
+	}
+	for _, reason := range reasons {
+		t, more := first[reason], ""
+		if n := count[reason] - 1; n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		lines = append(lines, fmt.Sprintf("  %s %s (%s)%s: %s", t.Trial, what, t.Label, more, reason))
+	}
+	return lines
 }

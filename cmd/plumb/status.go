@@ -71,6 +71,9 @@ func statusOf(err error) int {
 	return statusWrong
 }
 
+// unwritten marks an error of writing results where the caller wanted them.
+func unwritten(err error) error { return withStatus(statusEnvironment, err) }
+
 // finish prints err, once, and returns the exit status. A reader that went away
 // before all results were written, as head does, gets silence.
 func (a *app) finish(err error) int {
