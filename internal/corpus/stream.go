@@ -39,15 +39,6 @@ func (s *Stream) end(i int) int {
 	return len(s.Tokens)
 }
 
-// TotalBytes returns the bytes of all texts.
-func (s *Stream) TotalBytes() int {
-	total := 0
-	for _, n := range s.Bytes {
-		total += n
-	}
-	return total
-}
-
 // Build returns the stream of docs, with its shards in folder. Shards that are
 // there already, of the same texts and tokenizer, are used again after their
 // checksums are verified; damaged or other ones are written anew, and Rebuilt

@@ -36,7 +36,7 @@ func first(seq iter.Seq[string], n int) []string {
 
 func TestDocumentsHoldInTheirWorld(t *testing.T) {
 	plain := regexp.MustCompile(`^[a-z]+(,? [a-z]+|\. [a-z]+)*\.$`)
-	for _, mixture := range Mixtures() {
+	for _, mixture := range mixtures.Names() {
 		t.Run(mixture, func(t *testing.T) {
 			w := newWorld(t, 5, Options{Mixture: mixture})
 			about := map[string]int{}
@@ -99,7 +99,7 @@ func TestJudgeFindsWhatIsUntrue(t *testing.T) {
 }
 
 func TestWordsAreThoseOfTheText(t *testing.T) {
-	for _, mixture := range Mixtures() {
+	for _, mixture := range mixtures.Names() {
 		t.Run(mixture, func(t *testing.T) {
 			w := newWorld(t, 2, Options{Mixture: mixture})
 			seen := map[string]bool{}
@@ -175,7 +175,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 
 func TestDocumentsAsTheyRead(t *testing.T) {
 	var report bytes.Buffer
-	for _, topic := range Topics() {
+	for _, topic := range topics.Names() {
 		w := newWorld(t, 1, Options{Mixture: topic + "=1"})
 		fmt.Fprintf(&report, "%s\n\n", topic)
 		for _, document := range first(w.Documents(1), 2) {
