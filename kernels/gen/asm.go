@@ -37,10 +37,11 @@ func (t Target) Wides() int { return t.Native / t.Parts() }
 // be mixed without care.
 type Vec interface{ natives(parts int) []int }
 
-type (
-	N int
-	W int
-)
+// N is one native vector, by its number.
+type N int
+
+// W is one wide vector of 16 lanes, by its number.
+type W int
 
 func (v N) natives(int) []int { return []int{int(v)} }
 
@@ -225,8 +226,8 @@ func (a *Asm) StoreArg(name string, r Reg) {
 	}
 }
 
-// SetImm, Move, AddImm, AddReg, SubReg and ShiftImm work on 64-bit registers;
-// dst is also the first operand. AddReg adds src<<shift, with shift 0 to 3.
+// SetImm sets dst to value. Like Move, AddImm, AddReg, SubReg and ShiftImm it
+// works on 64-bit registers.
 func (a *Asm) SetImm(dst Reg, value int) {
 	if a.amd64() {
 		a.Ins("MOVQ $%d, %s", value, a.Reg(dst))
@@ -235,6 +236,7 @@ func (a *Asm) SetImm(dst Reg, value int) {
 	}
 }
 
+// Move copies src to dst.
 func (a *Asm) Move(dst, src Reg) {
 	if a.amd64() {
 		a.Ins("MOVQ %s, %s", a.Reg(src), a.Reg(dst))
@@ -243,6 +245,7 @@ func (a *Asm) Move(dst, src Reg) {
 	}
 }
 
+// AddImm adds value to dst.
 func (a *Asm) AddImm(dst Reg, value int) {
 	if a.amd64() {
 		a.Ins("ADDQ $%d, %s", value, a.Reg(dst))
@@ -251,6 +254,7 @@ func (a *Asm) AddImm(dst Reg, value int) {
 	}
 }
 
+// AddReg adds src<<shift to dst, with shift 0 to 3.
 func (a *Asm) AddReg(dst, src Reg, shift int) {
 	d, s := a.Reg(dst), a.Reg(src)
 	switch {
@@ -263,6 +267,7 @@ func (a *Asm) AddReg(dst, src Reg, shift int) {
 	}
 }
 
+// SubReg subtracts src from dst.
 func (a *Asm) SubReg(dst, src Reg) {
 	if a.amd64() {
 		a.Ins("SUBQ %s, %s", a.Reg(src), a.Reg(dst))
@@ -271,6 +276,7 @@ func (a *Asm) SubReg(dst, src Reg) {
 	}
 }
 
+// ShiftImm shifts dst left by left bits.
 func (a *Asm) ShiftImm(dst Reg, left int) {
 	if a.amd64() {
 		a.Ins("SHLQ $%d, %s", left, a.Reg(dst))
@@ -632,14 +638,26 @@ func (a *Asm) two(amd64 string, arm64 uint32, dst, x Vec) {
 	}, dst, x)
 }
 
-// Float32 arithmetic: dst = x op y. dst may be an operand.
-func (a *Asm) Add(dst, x, y Vec)  { a.three("VADDPS", 0x4E20D400, dst, x, y) }
-func (a *Asm) Sub(dst, x, y Vec)  { a.three("VSUBPS", 0x4EA0D400, dst, x, y) }
-func (a *Asm) Mul(dst, x, y Vec)  { a.three("VMULPS", 0x6E20DC00, dst, x, y) }
-func (a *Asm) Div(dst, x, y Vec)  { a.three("VDIVPS", 0x6E20FC00, dst, x, y) }
-func (a *Asm) Sqrt(dst, x Vec)    { a.two("VSQRTPS", 0x6EA1F800, dst, x) }
-func (a *Asm) Fma(acc, x, y Vec)  { a.three("VFMADD231PS", 0x4E20CC00, acc, x, y) }  // acc += x*y, rounded once
-func (a *Asm) Fnma(acc, x, y Vec) { a.three("VFNMADD231PS", 0x4EA0CC00, acc, x, y) } // acc -= x*y, rounded once
+// Add sets dst = x + y in float32. Here and below dst may be an operand.
+func (a *Asm) Add(dst, x, y Vec) { a.three("VADDPS", 0x4E20D400, dst, x, y) }
+
+// Sub sets dst = x - y.
+func (a *Asm) Sub(dst, x, y Vec) { a.three("VSUBPS", 0x4EA0D400, dst, x, y) }
+
+// Mul sets dst = x·y.
+func (a *Asm) Mul(dst, x, y Vec) { a.three("VMULPS", 0x6E20DC00, dst, x, y) }
+
+// Div sets dst = x / y.
+func (a *Asm) Div(dst, x, y Vec) { a.three("VDIVPS", 0x6E20FC00, dst, x, y) }
+
+// Sqrt sets dst to the square root of x.
+func (a *Asm) Sqrt(dst, x Vec) { a.two("VSQRTPS", 0x6EA1F800, dst, x) }
+
+// Fma adds x·y to acc, rounded once.
+func (a *Asm) Fma(acc, x, y Vec) { a.three("VFMADD231PS", 0x4E20CC00, acc, x, y) }
+
+// Fnma subtracts x·y from acc, rounded once.
+func (a *Asm) Fnma(acc, x, y Vec) { a.three("VFNMADD231PS", 0x4EA0CC00, acc, x, y) }
 
 // MulAdd sets dst = dst*x + c, rounded once: a step of Horner's rule.
 func (a *Asm) MulAdd(dst, x, c Vec) {
@@ -662,7 +680,7 @@ func (a *Asm) mulAdd(dst, x, c int) {
 	a.move(dst, 30)
 }
 
-// Max is x > y ? x : y, and so y where either is not a number. Min is x < y ? x : y.
+// Max is x > y ? x : y, and so y where either is not a number.
 func (a *Asm) Max(dst, x, y Vec) {
 	if a.amd64() {
 		a.three("VMAXPS", 0, dst, x, y)
@@ -671,6 +689,7 @@ func (a *Asm) Max(dst, x, y Vec) {
 	}
 }
 
+// Min is x < y ? x : y, and so y where either is not a number.
 func (a *Asm) Min(dst, x, y Vec) {
 	if a.amd64() {
 		a.three("VMINPS", 0, dst, x, y)
@@ -715,10 +734,16 @@ func (a *Asm) compare(dst, x int, cond string, y int) {
 	}
 }
 
-// Bits of lanes: dst = x op y. AndNot is ^x & y.
+// And sets dst to the bits that x and y have in common.
 func (a *Asm) And(dst, x, y Vec) { a.three("VANDPS", 0x4E201C00, dst, x, y) }
-func (a *Asm) Or(dst, x, y Vec)  { a.three("VORPS", 0x4EA01C00, dst, x, y) }
+
+// Or sets dst to the bits of x and of y.
+func (a *Asm) Or(dst, x, y Vec) { a.three("VORPS", 0x4EA01C00, dst, x, y) }
+
+// Xor sets dst to the bits in which x and y differ.
 func (a *Asm) Xor(dst, x, y Vec) { a.three("VXORPS", 0x6E201C00, dst, x, y) }
+
+// AndNot sets dst to the bits of y that x lacks.
 func (a *Asm) AndNot(dst, x, y Vec) {
 	if a.amd64() {
 		a.three("VANDNPS", 0, dst, x, y)
@@ -727,15 +752,19 @@ func (a *Asm) AndNot(dst, x, y Vec) {
 	}
 }
 
-// Int32 lanes: dst = x op y, and shifts by a constant of 1 to 31.
+// IntAdd sets dst = x + y in int32.
 func (a *Asm) IntAdd(dst, x, y Vec) { a.three("VPADDD", 0x4EA08400, dst, x, y) }
+
+// IntSub sets dst = x - y in int32.
 func (a *Asm) IntSub(dst, x, y Vec) { a.three("VPSUBD", 0x6EA08400, dst, x, y) }
 
+// ShiftLeft shifts int32 lanes by 1 to 31 bits, as those below do.
 func (a *Asm) ShiftLeft(dst, x Vec, by int) { a.shift("VPSLLD", 0x4F005400, 32+by, by, dst, x) }
 
-// ShiftRight fills with zeros, ShiftRightSigned with the sign.
+// ShiftRight fills with zeros.
 func (a *Asm) ShiftRight(dst, x Vec, by int) { a.shift("VPSRLD", 0x6F000400, 64-by, by, dst, x) }
 
+// ShiftRightSigned fills with the sign.
 func (a *Asm) ShiftRightSigned(dst, x Vec, by int) { a.shift("VPSRAD", 0x4F000400, 64-by, by, dst, x) }
 
 func (a *Asm) shift(amd64 string, arm64 uint32, field, by int, dst, x Vec) {
@@ -758,8 +787,10 @@ func (a *Asm) Round(dst, x Vec) {
 }
 
 // ToInt converts to int32, halves to even. Values beyond int32 differ between
-// processors: clamp before. ToFloat converts back.
-func (a *Asm) ToInt(dst, x Vec)   { a.two("VCVTPS2DQ", 0x4E21A800, dst, x) }
+// processors: clamp before.
+func (a *Asm) ToInt(dst, x Vec) { a.two("VCVTPS2DQ", 0x4E21A800, dst, x) }
+
+// ToFloat converts int32 to float32.
 func (a *Asm) ToFloat(dst, x Vec) { a.two("VCVTDQ2PS", 0x4E21D800, dst, x) }
 
 // ---- float64 lanes: two vectors hold what one float32 vector does
@@ -815,10 +846,16 @@ func (a *Asm) narrow(dst, lo, hi int) {
 	}
 }
 
-// Float64 arithmetic, as for float32.
+// Add64 is Add in float64.
 func (a *Asm) Add64(dst, x, y Vec) { a.three("VADDPD", 0x4E60D400, dst, x, y) }
+
+// Sub64 is Sub in float64.
 func (a *Asm) Sub64(dst, x, y Vec) { a.three("VSUBPD", 0x4EE0D400, dst, x, y) }
+
+// Mul64 is Mul in float64.
 func (a *Asm) Mul64(dst, x, y Vec) { a.three("VMULPD", 0x6E60DC00, dst, x, y) }
+
+// Fma64 is Fma in float64.
 func (a *Asm) Fma64(acc, x, y Vec) { a.three("VFMADD231PD", 0x4E60CC00, acc, x, y) }
 
 // ---- files

@@ -75,13 +75,19 @@ func (a *Asm) withConst(amd64 string, arm64 uint32, dst, x Vec, c float32, const
 	}, dst, x)
 }
 
-// AddConst and MulConst set dst = x + c and x·c; SubConst sets dst = x - c.
+// AddConst sets dst = x + c.
 func (a *Asm) AddConst(dst, x Vec, c float32) { a.withConst("VADDPS", 0x4E20D400, dst, x, c, false) }
+
+// MulConst sets dst = x·c.
 func (a *Asm) MulConst(dst, x Vec, c float32) { a.withConst("VMULPS", 0x6E20DC00, dst, x, c, false) }
+
+// SubConst sets dst = x - c.
 func (a *Asm) SubConst(dst, x Vec, c float32) { a.withConst("VSUBPS", 0x4EA0D400, dst, x, c, false) }
 
-// ConstSub sets dst = c - x, ConstDiv c / x.
+// ConstSub sets dst = c - x.
 func (a *Asm) ConstSub(dst, x Vec, c float32) { a.withConst("VSUBPS", 0x4EA0D400, dst, x, c, true) }
+
+// ConstDiv sets dst = c / x.
 func (a *Asm) ConstDiv(dst, x Vec, c float32) { a.withConst("VDIVPS", 0x6E20FC00, dst, x, c, true) }
 
 // Clamp limits x to low and high; NaN stays. FMAX and FMIN of NEON keep NaN by
