@@ -66,13 +66,6 @@ func (a *app) notef(format string, args ...any) {
 	}
 }
 
-// detailf is notef for --verbose only.
-func (a *app) detailf(format string, args ...any) {
-	if a.verbose {
-		a.notef(format, args...)
-	}
-}
-
 // bold returns text in bold where stdout takes colour.
 func (a *app) bold(text string) string { return a.paint("1", text) }
 

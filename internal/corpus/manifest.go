@@ -26,6 +26,7 @@ type DamagedError struct {
 	Reason string
 }
 
+// Error names the file and what is wrong with it.
 func (e *DamagedError) Error() string { return e.File + ": damaged: " + e.Reason }
 
 // A manifest lists the files of a stream. It is written last, so a folder that
