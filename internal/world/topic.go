@@ -39,6 +39,9 @@ func init() {
 	mixtures.Add("hard", Mixture{"friends": 1, "boxes": 1, "gifts": 1, "reasons": 1})
 }
 
+// Mixtures lists the names that ParseMixture knows.
+func Mixtures() []string { return mixtures.Names() }
+
 // colonOrder is what four numbers with colons stand for.
 var colonOrder = []string{"walks", "recall", "scripts", "weights"}
 

@@ -36,7 +36,7 @@ func first(seq iter.Seq[string], n int) []string {
 
 func TestDocumentsHoldInTheirWorld(t *testing.T) {
 	plain := regexp.MustCompile(`^[a-z]+(,? [a-z]+|\. [a-z]+)*\.$`)
-	for _, mixture := range mixtures.Names() {
+	for _, mixture := range Mixtures() {
 		t.Run(mixture, func(t *testing.T) {
 			w := newWorld(t, 5, Options{Mixture: mixture})
 			about := map[string]int{}
@@ -99,7 +99,7 @@ func TestJudgeFindsWhatIsUntrue(t *testing.T) {
 }
 
 func TestWordsAreThoseOfTheText(t *testing.T) {
-	for _, mixture := range mixtures.Names() {
+	for _, mixture := range Mixtures() {
 		t.Run(mixture, func(t *testing.T) {
 			w := newWorld(t, 2, Options{Mixture: mixture})
 			seen := map[string]bool{}
