@@ -24,7 +24,7 @@ func writeCSV(w io.Writer, t *Table, _ Style) error {
 	keys := slices.DeleteFunc(slices.Concat(t.RowKeys, t.ColKeys), func(k string) bool { return k == "metric" })
 	head := []string{"title"}
 	for _, key := range append(keys, csvColumns...) {
-		head = append(head, csvText(key))
+		head = append(head, EscapeCSV(key))
 	}
 	out.Write(head)
 	for i := range t.Rows {
@@ -38,14 +38,14 @@ func writeCSV(w io.Writer, t *Table, _ Style) error {
 
 func (t *Table) csvLine(i, j int) []string {
 	c := t.Cells[i][j]
-	line := []string{csvText(t.Title)}
+	line := []string{EscapeCSV(t.Title)}
 	metric := c.Metric
 	for k, value := range slices.Concat(t.Rows[i].Values, t.Cols[j].Values) {
 		if slices.Concat(t.RowKeys, t.ColKeys)[k] == "metric" {
 			metric = value
 			continue
 		}
-		line = append(line, csvText(value))
+		line = append(line, EscapeCSV(value))
 	}
 	value, low, high, p := "", "", "", ""
 	if c.HasValue() {
@@ -57,8 +57,8 @@ func (t *Table) csvLine(i, j int) []string {
 			p = strconv.FormatFloat(c.Versus.P, 'g', 6, 64)
 		}
 	}
-	return append(line, csvText(metric), csvText(c.Unit), value, low, high, string(c.Interval.Spread), optional(c.StdErr),
-		strconv.Itoa(len(c.Seeds)), strconv.Itoa(c.N), c.status(), strconv.Itoa(c.Lost), strconv.FormatBool(c.Bold()), p, csvText(strings.Join(t.notesOf(c), "; ")))
+	return append(line, EscapeCSV(metric), EscapeCSV(c.Unit), value, low, high, string(c.Interval.Spread), optional(c.StdErr),
+		strconv.Itoa(len(c.Seeds)), strconv.Itoa(c.N), c.status(), strconv.Itoa(c.Lost), strconv.FormatBool(c.Bold()), p, EscapeCSV(strings.Join(t.notesOf(c), "; ")))
 }
 
 // status is ok where there is a value, else what became of the trials, or missing.
@@ -91,8 +91,9 @@ func optional(v *float64) string {
 	return full(*v)
 }
 
-// csvText keeps text from being a formula. Numbers stay numbers.
-func csvText(s string) string {
+// EscapeCSV keeps a spreadsheet from reading text as a formula. Numbers stay
+// numbers, and nothing stays invisible.
+func EscapeCSV(s string) string {
 	s = visible(s)
 	if s == "" {
 		return s

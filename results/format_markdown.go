@@ -13,22 +13,22 @@ func init() { Formats.Add("markdown", writeMarkdown) }
 // writeMarkdown writes a GitHub table with its title as a bold line above and
 // the caption and footnotes below.
 func writeMarkdown(w io.Writer, t *Table, _ Style) error {
-	grid := t.grid(escapeMarkdown,
+	grid := t.grid(EscapeMarkdown,
 		func(s string) string { return "**" + s + "**" },
 		func(mark string) string { return " <sup>" + mark + "</sup>" })
-	if _, err := io.WriteString(w, "**"+escapeMarkdown(t.Title)+"**\n\n"); err != nil {
+	if _, err := io.WriteString(w, "**"+EscapeMarkdown(t.Title)+"**\n\n"); err != nil {
 		return err
 	}
 	if err := render(w, grid, renderer.NewMarkdown()); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, "\n"+t.remarks(escapeMarkdown, "", "<sup>%s</sup> ", "  \n", false))
+	_, err := io.WriteString(w, "\n"+t.remarks(EscapeMarkdown, "", "<sup>%s</sup> ", "  \n", false))
 	return err
 }
 
-// escapeMarkdown makes s plain text in GitHub's Markdown: no markup, no second
+// EscapeMarkdown makes s plain text in GitHub's Markdown: no markup, no second
 // column, no HTML, no link that makes itself, no mention.
-func escapeMarkdown(s string) string {
+func EscapeMarkdown(s string) string {
 	runes := []rune(visible(s))
 	var b strings.Builder
 	for i, r := range runes {

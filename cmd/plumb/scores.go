@@ -156,7 +156,11 @@ func writeScoreMarkdown(_ *app, w io.Writer, scores []score, _ evalOptions) erro
 	if err := writePipes(w, scoreHeader, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", markdownText(strings.Join(append([]string{about(scores)}, lines...), "  \n")))
+	below := []string{results.EscapeMarkdown(about(scores))}
+	for _, line := range lines {
+		below = append(below, results.EscapeMarkdown(line))
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(below, "  \n"))
 	return err
 }
 
@@ -170,21 +174,20 @@ func writePipes(w io.Writer, header []string, rows [][]string) error {
 			names[i], rules[i] = numeric, "---:"
 		}
 	}
-	for _, row := range append([][]string{names, rules}, rows...) {
+	lines := [][]string{names, rules}
+	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			cells[i] = strings.ReplaceAll(markdownText(cell), "|", `\|`)
+			cells[i] = results.EscapeMarkdown(cell)
 		}
-		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")); err != nil {
+		lines = append(lines, cells)
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | ")); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// markdownText escapes what Markdown would take for markup.
-func markdownText(text string) string {
-	return strings.NewReplacer("<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "[", `\[`, "_", `\_`).Replace(text)
 }
 
 func writeScoreCSV(_ *app, w io.Writer, scores []score, _ evalOptions) error {
@@ -192,20 +195,12 @@ func writeScoreCSV(_ *app, w io.Writer, scores []score, _ evalOptions) error {
 	table.Write([]string{"model", "task", "version", "shots", "metric", "value", "unit", "stderr", "n", "chance", "truncated", "unscored", "bos", "context", "status", "note"})
 	for _, s := range scores {
 		table.Write([]string{
-			csvText(s.Model), s.Task, s.Version, strconv.Itoa(s.Shots), s.Metric, floatText(s.Value), s.Unit, floatText(s.StdErr), strconv.Itoa(s.N),
-			floatText(s.Chance), strconv.Itoa(s.Truncated), strconv.Itoa(s.Unscored), s.BOS, strconv.Itoa(s.Context), string(s.Status), csvText(s.Note),
+			results.EscapeCSV(s.Model), s.Task, s.Version, strconv.Itoa(s.Shots), s.Metric, floatText(s.Value), s.Unit, floatText(s.StdErr), strconv.Itoa(s.N),
+			floatText(s.Chance), strconv.Itoa(s.Truncated), strconv.Itoa(s.Unscored), s.BOS, strconv.Itoa(s.Context), string(s.Status), results.EscapeCSV(s.Note),
 		})
 	}
 	table.Flush()
 	return table.Error()
-}
-
-// csvText keeps a spreadsheet from reading text as a formula.
-func csvText(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }
 
 func floatText(v *float64) string {

@@ -74,7 +74,7 @@ func TestScoresThatAreNoNumbers(t *testing.T) {
 			"'=m,x|y,1.0,0,acc,,,,0,,0,0,always,0,invalid,log-probability is NaN\n",
 		"markdown": "| task | version | shots | metric | value |  | stderr | n | chance |\n" +
 			"| --- | --- | --- | --- | ---: | --- | ---: | ---: | ---: |\n" +
-			"| x\\|y | 1.0 | 0 | acc (a) | invalid |  |  | 0 |  |\n\n=m, context of 0 tokens, bos always  \n(a) log-probability is NaN\n",
+			"| x\\|y | 1.0 | 0 | acc (a) | invalid |  |  | 0 |  |\n\n\\=m, context of 0 tokens, bos always  \n(a) log-probability is NaN\n",
 		"lm-eval": "plumb (pretrained==m), gen_kwargs: (None), limit: None, num_fewshot: None, batch_size: 0\n" +
 			"|Tasks|Version|Filter|n-shot|Metric| |Value| |Stderr|\n" +
 			"|-----|------:|------|-----:|------|-|----:|-|-----:|\n" +
