@@ -1,6 +1,9 @@
 package plots
 
 import (
+	"slices"
+	"strings"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -28,25 +31,37 @@ func bars(in Input) (*Figure, error) {
 	}
 	labels := seriesLabels(t)
 	var panels []panel
-	key := &legendKey{}
+	key, filled := &legendKey{}, false
 	for _, metric := range tableMetrics(t) {
 		chart := newLineChart(t, metric, x, labels)
-		p, err := chart.barPanel()
+		p, base, err := chart.barPanel()
 		if err != nil {
 			return nil, err
 		}
+		if len(panels) == 0 {
+			p.y.label = rowsLabel(t.RowKeys)
+		}
+		filled = filled || base != nil
 		panels = append(panels, p)
 		key.collect(chart)
 	}
 	entries := key.entries()
 	for i := range key.series {
-		entries[i].line, entries[i].marked, entries[i].bar = false, false, true
+		entries[i].line, entries[i].marked, entries[i].bar = false, !filled, filled
 	}
 	return arrange(t.Title, in.View.Width, panels, entries, key.note()), nil
 }
 
-// barPanel has categories downwards and the metric to the right.
-func (chart *lineChart) barPanel() (panel, error) {
+// rowsLabel says what the rows are, unless their names do.
+func rowsLabel(keys []string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		return key == "name" || key == "metric" || key == "trial"
+	}), ", ")
+}
+
+// barPanel has categories downwards and the metric to the right. Bars begin at
+// base; without one there are marks.
+func (chart *lineChart) barPanel() (p panel, base *float64, err error) {
 	extent := newSpan()
 	for _, s := range chart.series {
 		for _, p := range s.points {
@@ -57,9 +72,9 @@ func (chart *lineChart) barPanel() (panel, error) {
 		}
 	}
 	if err := extent.check(chart.metric); err != nil {
-		return panel{}, err
+		return panel{}, nil, err
 	}
-	base := chart.baseline(extent)
+	base = chart.baseline(extent)
 	if base != nil {
 		extent.show(*base)
 	}
@@ -67,7 +82,7 @@ func (chart *lineChart) barPanel() (panel, error) {
 	if extent.low == 0 {
 		wide.low = 0
 	}
-	p := panel{x: axis{label: axisLabel(chart.metric, chart.unit), low: wide.low, high: wide.high, grid: true}}
+	p = panel{x: axis{label: axisLabel(chart.metric, chart.unit), low: wide.low, high: wide.high, grid: true}}
 	p.x.ticks = linearTicks(wide.low, wide.high, 6)
 	n := len(chart.x.values)
 	p.y = axis{low: -0.5, high: float64(n) - 0.5}
@@ -75,7 +90,7 @@ func (chart *lineChart) barPanel() (panel, error) {
 		p.y.ticks = append(p.y.ticks, plot.Tick{Value: float64(n - 1 - i), Label: name})
 	}
 	p.layers = []layer{chart.bars(base, n)}
-	return p, nil
+	return p, base, nil
 }
 
 // baseline is where bars begin: at chance, or at zero. It is nil where bars
@@ -112,8 +127,9 @@ func (chart *lineChart) bars(base *float64, rows int) layer {
 	}
 }
 
-// drawBar draws one bar from base (or a mark where base is nil), its error bar,
-// and behind it the cross of a lost trial.
+// drawBar draws one bar from base, with a line where it ends, so that a bar of
+// no length is seen; or a mark where base is nil. Then comes its error bar, and
+// behind it the cross of a lost trial.
 func drawBar(c draw.Canvas, l look, p point, base *float64, x func(float64) vg.Length, bottom, top vg.Length) {
 	middle, right := (bottom+top)/2, c.Min.X
 	if base != nil {
@@ -125,6 +141,7 @@ func drawBar(c draw.Canvas, l look, p point, base *float64, x func(float64) vg.L
 			from := x(*base)
 			c.SetColor(faded(l.color, 0.75))
 			c.Fill(vg.Rectangle{Min: vg.Point{X: min(from, mean), Y: bottom}, Max: vg.Point{X: max(from, mean), Y: top}}.Path())
+			c.StrokeLine2(draw.LineStyle{Color: l.color, Width: lineWidth}, mean, bottom, mean, top)
 		}
 		lyingErrorBar(c, low, high, middle, min(capWidth, (top-bottom)/2))
 		if base == nil {

@@ -116,7 +116,7 @@ func (l legend) draw(c draw.Canvas) {
 
 // sample is the width of the picture before the entry.
 func (e entry) sample() vg.Length {
-	if e.line || e.marked {
+	if e.line {
 		return sampleWidth
 	}
 	return boxWidth

@@ -72,6 +72,7 @@ func views() map[string]results.View {
 		"lines-published": {Metric: "hellaswag/acc_norm", Rows: "layers", Cols: "sharing", Figure: "lines", Reference: "mobilellm-table11"},
 		"lines-category":  {Metric: "valid/bits_per_byte", Rows: "sharing", Cols: "layers", Figure: "lines"},
 		"bars":            {Metrics: both, Rows: "sharing", Cols: "layers", Figure: "bars"},
+		"bars-marks":      {Metric: "valid/bits_per_byte", Rows: "layers", Cols: "sharing", Figure: "bars"},
 		"curves":          {Metric: "train/loss", Rows: "layers", Figure: "curves", Where: map[string]any{"sharing": "none"}},
 		"curves-valid":    {Metric: "valid/loss", Rows: "layers", Cols: "sharing", Figure: "curves", Axis: "log", Width: "page"},
 	}
