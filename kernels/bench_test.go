@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -29,22 +28,6 @@ func reportShare(b *testing.B, operations int, f func()) {
 		b.ReportMetric(100*speed/peakOnce(), "%peak")
 		b.ReportMetric(0, "ns/op")
 	})
-}
-
-func BenchmarkMatMul(b *testing.B) {
-	sizes := [][3]int{{2048, 96, 96}, {2048, 96, 256}, {2048, 256, 96}, {2048, 128, 2048}, {512, 512, 2048}, {512, 128, 128}, {1024, 48, 48}, {256, 96, 4096}, {4, 768, 768}}
-	for _, f := range forms {
-		for _, s := range sizes {
-			m, k, n := s[0], s[1], s[2]
-			r := rand.New(rand.NewPCG(1, 1))
-			dst, x, y := make([]float32, f.dst(m, k, n)), make([]float32, f.a(m, k, n)), make([]float32, f.b(m, k, n))
-			fillRandom(r, x)
-			fillRandom(r, y)
-			b.Run(fmt.Sprintf("%s/%dx%dx%d", f.name, m, k, n), func(b *testing.B) {
-				reportShare(b, 2*m*k*n, func() { f.run(dst, x, y, m, k, n) })
-			})
-		}
-	}
 }
 
 // attentionOperations counts the products of one causal pass forward, without

@@ -124,6 +124,9 @@ var matMulSizes = [][3]int{
 	{29, 96, 7}, {64, 16, 64}, {1, 300, 70}, {31, 259, 34}, {33, 2, 1}, {57, 1, 19},
 }
 
+// TestMatMulMatchesChains compares every product with plain loops over fma32, bit
+// by bit, on every implementation, at sizes around those of vectors and tiles.
+// How fast a product is BenchmarkMatMul says, as a share of Peak.
 func TestMatMulMatchesChains(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		for _, f := range forms {
@@ -213,4 +216,22 @@ func TestMatMulAllocatesLittle(t *testing.T) {
 			t.Errorf("%v allocations", n)
 		}
 	})
+}
+
+// BenchmarkMatMul reports the speed of products of the sizes that training and
+// scoring have, on one core.
+func BenchmarkMatMul(b *testing.B) {
+	sizes := [][3]int{{2048, 96, 96}, {2048, 96, 256}, {2048, 256, 96}, {2048, 128, 2048}, {512, 512, 2048}, {512, 128, 128}, {1024, 48, 48}, {256, 96, 4096}, {4, 768, 768}}
+	for _, f := range forms {
+		for _, s := range sizes {
+			m, k, n := s[0], s[1], s[2]
+			r := rand.New(rand.NewPCG(1, 1))
+			dst, x, y := make([]float32, f.dst(m, k, n)), make([]float32, f.a(m, k, n)), make([]float32, f.b(m, k, n))
+			fillRandom(r, x)
+			fillRandom(r, y)
+			b.Run(fmt.Sprintf("%s/%dx%dx%d", f.name, m, k, n), func(b *testing.B) {
+				reportShare(b, 2*m*k*n, func() { f.run(dst, x, y, m, k, n) })
+			})
+		}
+	}
 }
