@@ -167,7 +167,12 @@ func viewKey(message string) string {
 	return ""
 }
 
+// checkMetrics reports metrics that no trial measures. Where the list of tasks
+// cannot be read, what they would measure is unknown.
 func (s *Spec) checkMetrics(r *report, at string, view results.View, all []*Trial) {
+	if r.bad["tasks"] {
+		return
+	}
 	known := metricNames(all)
 	complain := func(path, metric string) {
 		hint := registry.Hint(metric, known)
@@ -196,6 +201,9 @@ func (s *Spec) checkKeys(r *report, at, list string, all []*Trial) {
 		return
 	}
 	known := []string{"metric", "seed", "trial", "experiment"}
+	for _, path := range r.lost {
+		known = append(known, shortName(path, settingPaths()))
+	}
 	for _, t := range all {
 		for _, key := range append(slices.Clone(t.Axes), tunedKeys(t)...) {
 			if !slices.Contains(known, key) {

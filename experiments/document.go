@@ -191,6 +191,11 @@ func (d *document) set(path string, value any, where position) error {
 	}
 	d.root = root.(map[string]any)
 	d.places[path] = where
+	for i, c := range path { // tables that were not there before
+		if _, known := d.places[path[:i]]; c == '.' && !known {
+			d.places[path[:i]] = position{source: where.source, line: where.line, col: where.col}
+		}
+	}
 	return nil
 }
 

@@ -53,7 +53,8 @@ func TestProblems(t *testing.T) {
 		{"wrong type", `tokens = 20_000`, `tokens = "many"`, `small.toml:15:1: train.tokens: want an integer, got the string "many"`},
 		{"fraction", `tokens = 20_000`, `tokens = 0.5`, `train.tokens: want an integer, got the number 0.5`},
 		{"element", `layers = [2, 4]`, `layers = [2, "4"]`, `small.toml:12:14: sweep.layers.1: want an integer, got the string "4"`},
-		{"impossible", `layers = [2, 4]`, `layers = [2, 5]`, `small.toml:12:14: sweep.layers.1: 5 layers are no multiple`},
+		{"impossible", `layers = [2, 4]`, `layers = [2, 5]`, `small.toml:12:14: sweep.layers.1: 5 layers are no multiple of the repeat count of sharing "immediate x2"; use 4 or 6, or give blocks (at layers=5 sharing=immediate x2)`},
+		{"too few layers", `layers = [2, 4]`, `layers = [1, 4]`, `sweep.layers.0: 1 layers are no multiple of the repeat count of sharing "immediate x2"; use 2, or give blocks`},
 		{"case matters", `tokens = 20_000`, `Tokens = 20_000`, `train.Tokens: unknown key; did you mean "tokens"?`},
 		{"second view", "[[view]]", "[[view]]\nmetric=\"valid/bits_per_byte\"\nrows=\"layers\"\n[[view]]\nrow=1", `small.toml:21:1: view.1.row: unknown key; did you mean "rows"?`},
 		{"fixed and swept", `context = 64`, "context = 64\nlayers = 3", `sweep.layers: model.layers is fixed as well as swept`},
@@ -86,6 +87,8 @@ func TestProblemsOfSweeps(t *testing.T) {
 	tests := []struct{ name, from, to, want string }{
 		{"everywhere", `context = 64`, `context = 0`, `small.toml:7:1: model.context: context = 0 is too small: it must be at least 1`},
 		{"somewhere", `total = 60_000`, `total = 3_500`, `small.toml:10:1: budget.total: budget total = 3500 is met by no shape within 1 %: the smallest shape needs 3752 (at layers=4 sharing=none)`},
+		{"no axis", `layers = [2, 4]`, `layers = 2`, `small.toml:12:1: sweep.layers: want a list of values, got the integer 2`},
+		{"no list of tasks", `tasks = ["world_recall"]`, `tasks = "world_recall"`, `small.toml:5:1: tasks: want a list of strings, got the string "world_recall"`},
 		{"a swept value", `sharing = ["none", "immediate x2"]`, `sharing = ["none", "once"]`, `small.toml:13:20: sweep.sharing.1: no sharing named "once"`},
 	}
 	for _, test := range tests {
@@ -121,6 +124,10 @@ func TestSet(t *testing.T) {
 	all := spec.Trials()
 	if len(all) != 4 || all[0].Settings.Train.Tokens != 100_000 || spec.Views[0].Title != "bare words" {
 		t.Errorf("%d trials, %d tokens, title %q", len(all), all[0].Settings.Train.Tokens, spec.Views[0].Title)
+	}
+	_, err = Parse("small.toml", []byte(small), "sweeps.layers=[4]")
+	if want := `--set sweeps.layers=[4]: sweeps: unknown key; did you mean "sweep"?`; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	_, err = Parse("small.toml", []byte(small), "train.tokns=1e5", "seeds=x", "nothing")
 	want := `--set nothing: want key=value`

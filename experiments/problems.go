@@ -61,6 +61,7 @@ type report struct {
 	doc   *document
 	found Problems
 	bad   map[string]bool // paths that have a problem already
+	lost  []string        // settings that an axis would vary, had it values
 }
 
 func newReport(doc *document) *report {

@@ -3,9 +3,11 @@ package experiments
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"plumb/arch"
@@ -72,11 +74,23 @@ func (m Model) layers(c *arch.Config, r *report) {
 	case m.Blocks > 0:
 		c.Layers = m.Blocks * c.Repeat
 	case c.Layers == 0:
-		r.at("model.layers", "model.layers or model.blocks is missing")
+		if r.ok("model.layers") && r.ok("model.blocks") { // else they are there, and wrong
+			r.at("model.layers", "model.layers or model.blocks is missing")
+		}
 	case c.Layers%c.Repeat != 0:
-		r.at("model.layers", "%d layers are no multiple of the repeat count of sharing %q; use %d or %d, or give blocks",
-			c.Layers, m.Sharing, max(1, c.Layers/c.Repeat)*c.Repeat, (c.Layers/c.Repeat+1)*c.Repeat)
+		r.at("model.layers", "%d layers are no multiple of the repeat count of sharing %q; use %s, or give blocks",
+			c.Layers, m.Sharing, nearMultiples(c.Layers, c.Repeat))
 	}
+}
+
+// nearMultiples names the multiples of repeat on both sides of layers; below the
+// first there is none.
+func nearMultiples(layers, repeat int) string {
+	above := (layers/repeat + 1) * repeat
+	if layers < repeat {
+		return strconv.Itoa(above)
+	}
+	return fmt.Sprintf("%d or %d", above-repeat, above)
 }
 
 // checkSizes reports sizes from which no shape can be made.

@@ -81,9 +81,9 @@ func (s *Spec) axes(r *report) []axis {
 		case name == "zip":
 			axes = append(axes, s.zips(r, flat[name])...)
 		case !ok:
-			r.at(at, "want a list of values, got %s", describe(flat[name]))
+			r.badAxis(name, at, "want a list of values, got %s", describe(flat[name]))
 		case len(list) == 0:
-			r.at(at, "an empty axis leaves no trial; give values or remove it")
+			r.badAxis(name, at, "an empty axis leaves no trial; give values or remove it")
 		default:
 			if path, ok := s.axisPath(r, name, at); ok {
 				axes = append(axes, gridAxis(path, at, list))
@@ -91,6 +91,15 @@ func (s *Spec) axes(r *report) []axis {
 		}
 	}
 	return axes
+}
+
+// badAxis adds a problem about the values of an axis. Nothing is said of the
+// absence of the setting that it would vary.
+func (r *report) badAxis(name, at, format string, args ...any) {
+	r.at(at, format, args...)
+	if path, err := resolve(name, settingPaths()); err == nil {
+		r.lost = append(r.lost, path)
+	}
 }
 
 func gridAxis(path, at string, list []any) axis {

@@ -76,6 +76,9 @@ func (s *Spec) trial(p point, r *report) *Trial {
 		}
 	}
 	own := newReport(doc)
+	for _, path := range r.lost {
+		own.bad[path] = true
+	}
 	spec := own.spec()
 	t := &Trial{Keys: keys, Axes: p.keys, Settings: spec.Settings}
 	t.Settings.Data.Vocab = t.Settings.Data.vocab()
