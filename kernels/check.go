@@ -15,6 +15,7 @@ type Checked struct {
 	Cases  int      `json:"cases"`
 	Differ []string `json:"differ,omitempty"` // cases with other bits than generic
 	GFLOPs float64  `json:"gflops"`           // of a small matrix product on one core, in 10⁹ operations a second
+	Peak   float64  `json:"peak_gflops"`      // of a loop of nothing but multiply-adds, see Peak
 }
 
 // Check puts every implementation that this processor runs through the same
@@ -36,7 +37,7 @@ func Check() []Checked {
 	var all []Checked
 	for _, name := range Names() {
 		mustUse(name)
-		checked := Checked{Name: name, Chosen: name == chosen, Cases: len(cases), GFLOPs: productSpeed() / 1e9}
+		checked := Checked{Name: name, Chosen: name == chosen, Cases: len(cases), GFLOPs: productSpeed() / 1e9, Peak: Peak() / 1e9}
 		for i, c := range cases {
 			if !slices.EqualFunc(c.run(), want[i], sameBit) {
 				checked.Differ = append(checked.Differ, c.name)

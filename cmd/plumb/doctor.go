@@ -213,13 +213,13 @@ func (d diagnosis) machineTable() grid {
 }
 
 func (d diagnosis) kernelTable(a *app) grid {
-	g := grid{header: []string{"kernels", "in use", "against generic", "#GFLOP/s on a core"}}
+	g := grid{header: []string{"kernels", "in use", "against generic", "#GFLOP/s on a core", "#of at most"}}
 	for _, k := range d.Kernels {
 		verdict := fmt.Sprintf("same bits in %d cases", k.Cases)
 		if len(k.Differ) > 0 {
 			verdict = a.red("DIFFERS: " + strings.Join(k.Differ, ", "))
 		}
-		g.add(k.Name, choose(k.Chosen, "yes", ""), verdict, fmt.Sprintf("%.1f", k.GFLOPs))
+		g.add(k.Name, choose(k.Chosen, "yes", ""), verdict, fmt.Sprintf("%.1f", k.GFLOPs), fmt.Sprintf("%.1f", k.Peak))
 	}
 	return g
 }
