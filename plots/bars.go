@@ -89,7 +89,7 @@ func (chart *lineChart) barPanel() (p panel, base *float64, err error) {
 	for i, name := range chart.x.values {
 		p.y.ticks = append(p.y.ticks, plot.Tick{Value: float64(n - 1 - i), Label: name})
 	}
-	p.layers = []layer{chart.bars(base, n)}
+	p.drawings = []drawing{chart.bars(base, n)}
 	return p, base, nil
 }
 
@@ -108,7 +108,7 @@ func (chart *lineChart) baseline(extent span) *float64 {
 }
 
 // bars draws the bars of every row, the first column on top.
-func (chart *lineChart) bars(base *float64, rows int) layer {
+func (chart *lineChart) bars(base *float64, rows int) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		thick := 0.8 / float64(len(chart.series))
 		for k, s := range chart.series {

@@ -218,15 +218,15 @@ func curvePanel(kind string, bundles []*bundle, xs, ys span) (panel, error) {
 	wide := ys.padded(0.05)
 	p.y = axis{low: wide.low, high: wide.high, grid: true, ticks: linearTicks(wide.low, wide.high, 6)}
 	for _, b := range bundles {
-		p.layers = append(p.layers, b.thin(place))
+		p.drawings = append(p.drawings, b.thin(place))
 	}
 	for _, b := range bundles {
-		p.layers = append(p.layers, b.thick(place))
+		p.drawings = append(p.drawings, b.thick(place))
 	}
 	return p, nil
 }
 
-func (b *bundle) thin(place func(float64) float64) layer {
+func (b *bundle) thin(place func(float64) float64) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		if len(b.seeds) < 2 {
 			return
@@ -238,7 +238,7 @@ func (b *bundle) thin(place func(float64) float64) layer {
 	}
 }
 
-func (b *bundle) thick(place func(float64) float64) layer {
+func (b *bundle) thick(place func(float64) float64) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		style := draw.LineStyle{Color: b.look.color, Width: lineWidth, Dashes: b.look.dashes}
 		c.StrokeLines(style, c.ClipLinesXY(onPaper(b.mean, place, x, y))...)

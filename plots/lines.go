@@ -51,7 +51,7 @@ func lines(in Input) (*Figure, error) {
 	return arrange(t.Title, in.View.Width, panels, key.entries(), key.note()), nil
 }
 
-// panel finds the ranges and makes the layers.
+// panel finds the ranges and makes the drawings.
 func (chart *lineChart) panel(rowKey string) (panel, error) {
 	xs, ys := newSpan(), newSpan()
 	var published []float64
@@ -76,7 +76,7 @@ func (chart *lineChart) panel(rowKey string) (panel, error) {
 	ys = ys.padded(0.07)
 	result := panel{x: chart.x.axis(rowKey, xs, published), y: axis{label: axisLabel(chart.metric, chart.unit), low: ys.low, high: ys.high, grid: true}}
 	result.y.ticks = linearTicks(ys.low, ys.high, 6)
-	result.layers = chart.layers()
+	result.drawings = chart.drawings()
 	return result, nil
 }
 
@@ -90,12 +90,12 @@ func axisLabel(metric, unit string) string {
 // dodge is the distance between the marks of neighbouring series at one value.
 const dodge = 3.6 * vg.Length(1)
 
-// layers draws chance, then the lines, then error bars and marks on top. The
+// drawings draws chance, then the lines, then error bars and marks on top. The
 // table's series stand beside each other at every value, so that no bar hides
 // another.
-func (chart *lineChart) layers() (layers []layer) {
+func (chart *lineChart) drawings() (drawings []drawing) {
 	if chart.chance != nil {
-		layers = append(layers, chanceLine(*chart.chance))
+		drawings = append(drawings, chanceLine(*chart.chance))
 	}
 	own := 0
 	for _, s := range chart.series {
@@ -107,15 +107,15 @@ func (chart *lineChart) layers() (layers []layer) {
 		if !chart.series[i].published {
 			chart.series[i].shift = dodge * vg.Length(float64(i)-float64(own-1)/2)
 		}
-		layers = append(layers, chart.series[i].line())
+		drawings = append(drawings, chart.series[i].line())
 	}
 	for _, s := range chart.series {
-		layers = append(layers, s.marks())
+		drawings = append(drawings, s.marks())
 	}
-	return layers
+	return drawings
 }
 
-func chanceLine(level float64) layer {
+func chanceLine(level float64) drawing {
 	return func(c draw.Canvas, _, y func(float64) vg.Length) {
 		c.StrokeLine2(chanceStyle(), c.Min.X, y(level), c.Max.X, y(level))
 	}
@@ -126,7 +126,7 @@ func chanceStyle() draw.LineStyle {
 }
 
 // line joins the values of neighbouring rows; a missing one leaves a gap.
-func (s series) line() layer {
+func (s series) line() drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		style := draw.LineStyle{Color: s.look.color, Width: lineWidth, Dashes: s.look.dashes}
 		if s.published {
@@ -148,7 +148,7 @@ func (s series) line() layer {
 
 // marks draws error bars, the seeds as small dots, the means, and a cross at
 // the foot of the panel for cells that lost a trial.
-func (s series) marks() layer {
+func (s series) marks() drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		for _, p := range s.points {
 			at := vg.Point{X: x(p.x) + s.shift, Y: y(p.number)}

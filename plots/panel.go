@@ -12,8 +12,8 @@ import (
 
 // A panel is one pair of axes with what is drawn between them.
 type panel struct {
-	x, y   axis
-	layers []layer // drawn in order, in the panel's coordinates
+	x, y     axis
+	drawings []drawing // drawn in order, in the panel's coordinates
 }
 
 // An axis has its range in the coordinates that are drawn (logarithms on a
@@ -25,11 +25,11 @@ type axis struct {
 	grid      bool // thin lines across the panel at the ticks
 }
 
-// A layer draws into the data area; x and y turn coordinates into places.
-type layer func(c draw.Canvas, x, y func(float64) vg.Length)
+// A drawing draws into the data area; x and y turn coordinates into places.
+type drawing func(c draw.Canvas, x, y func(float64) vg.Length)
 
 // Plot is part of plot.Plotter.
-func (l layer) Plot(c draw.Canvas, p *plot.Plot) {
+func (l drawing) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	l(c, x, y)
 }
@@ -55,13 +55,13 @@ func (p panel) plot() *plot.Plot {
 	style(&g.X, p.x)
 	style(&g.Y, p.y)
 	g.Add(p.gridLines())
-	for _, l := range p.layers {
+	for _, l := range p.drawings {
 		g.Add(l)
 	}
 	return g
 }
 
-func (p panel) gridLines() layer {
+func (p panel) gridLines() drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		style := draw.LineStyle{Color: light, Width: thinWidth}
 		for _, tick := range p.y.ticks {
