@@ -232,7 +232,7 @@ func formatNumber(v float64, decimals int) string {
 }
 
 // formatCount prints a count below ten thousand as it is, and a larger one
-// with three decimals at most and a suffix: 163.2M.
+// with four digits and a suffix: 1.251M, 163.2M.
 func formatCount(v float64) string {
 	if math.Abs(v) < 1e4 {
 		return strconv.FormatFloat(v, 'f', -1, 64)
@@ -242,5 +242,9 @@ func formatCount(v float64) string {
 	for math.Abs(v) >= 999.95 && i < len(suffixes)-1 {
 		v, i = v/1000, i+1
 	}
-	return strconv.FormatFloat(v, 'f', 1, 64) + suffixes[i]
+	decimals := 3
+	for limit := 9.9995; decimals > 1 && math.Abs(v) >= limit; limit *= 10 {
+		decimals--
+	}
+	return strconv.FormatFloat(v, 'f', decimals, 64) + suffixes[i]
 }
