@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plumb/arch"
+	"plumb/internal/machine"
 	"plumb/kernels"
 	"plumb/model"
 )
@@ -160,10 +161,10 @@ func together(benches []*bench, limit time.Duration, act func(*bench) error, fai
 		all.Wait()
 	}
 	each(time.Now(), false)
-	started, before := time.Now(), cpuTime()
+	started, before := time.Now(), machine.CPUTime()
 	each(started.Add(limit), true)
 	wall = max(time.Since(started).Seconds(), 1e-9)
-	cpu = (cpuTime() - before).Seconds()
+	cpu = (machine.CPUTime() - before).Seconds()
 	if cpu <= 0 { // a system that does not tell
 		cpu = wall * float64(len(benches))
 	}

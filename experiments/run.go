@@ -80,7 +80,7 @@ type runner struct {
 // fails or diverges does not keep the others from being run. The error is about
 // what concerns all of them: data that are missing, a disk that is full.
 func Run(ctx context.Context, spec *Spec, options Options) (*Summary, error) {
-	started, cpu := time.Now(), cpuTime()
+	started, cpu := time.Now(), machine.CPUTime()
 	r, err := newRunner(spec, options)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func Run(ctx context.Context, spec *Spec, options Options) (*Summary, error) {
 			r.refusal = r.store.noteFailure(Failure{failed.Trial, ScoreStage, failed.Reason})
 		}
 	}
-	summary.Wall, summary.CPU = time.Since(started), cpuTime()-cpu
+	summary.Wall, summary.CPU = time.Since(started), machine.CPUTime()-cpu
 	if r.refusal == nil {
 		r.refusal = r.noteRun(summary)
 	}

@@ -46,14 +46,14 @@ func startTiming(job *Job, jobs int) *clock {
 func newClock(kind string, jobs, workers int, file string) *clock {
 	return &clock{
 		timing:  Timing{Stage: kind, Jobs: jobs, Workers: workers, Kernels: kernels.Chosen(), Processor: machine.Processor(), Go: runtime.Version()},
-		started: time.Now(), cpu: cpuTime(), file: file,
+		started: time.Now(), cpu: machine.CPUTime(), file: file,
 	}
 }
 
 // write appends the timing to its file, in one write.
 func (c *clock) write(d disk) error {
-	c.timing.Seconds, c.timing.CPU = time.Since(c.started).Seconds(), (cpuTime() - c.cpu).Seconds()
-	c.timing.Memory, c.timing.Ended = peakMemory(), time.Now().UTC().Format(time.RFC3339)
+	c.timing.Seconds, c.timing.CPU = time.Since(c.started).Seconds(), (machine.CPUTime() - c.cpu).Seconds()
+	c.timing.Memory, c.timing.Ended = machine.PeakMemory(), time.Now().UTC().Format(time.RFC3339)
 	return appendTiming(d, c.file, c.timing)
 }
 
@@ -82,6 +82,6 @@ func (r *runner) noteRun(s *Summary) error {
 	}
 	c := newClock("run", r.options.Jobs, r.workers, "")
 	c.timing.Seconds, c.timing.CPU = s.Wall.Seconds(), s.CPU.Seconds()
-	c.timing.Memory, c.timing.Ended = peakMemory(), time.Now().UTC().Format(time.RFC3339)
+	c.timing.Memory, c.timing.Ended = machine.PeakMemory(), time.Now().UTC().Format(time.RFC3339)
 	return appendTiming(r.store.disk, filepath.Join(r.store.root, timingsFile), c.timing)
 }

@@ -1,5 +1,6 @@
-// Package machine says what the program runs on: processor, cores, memory,
-// load, free disk. What cannot be found out is zero or empty.
+// Package machine says what the program runs on, processor, cores, memory, load,
+// free disk, and what its process has used. What cannot be found out is zero or
+// empty.
 package machine
 
 import (

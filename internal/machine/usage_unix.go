@@ -1,6 +1,6 @@
 //go:build unix
 
-package experiments
+package machine
 
 import (
 	"runtime"
@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// cpuTime returns the processor time that this process has used, over all
+// CPUTime returns the processor time that this process has used, over all
 // cores, in user and system mode.
-func cpuTime() time.Duration {
+func CPUTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0
@@ -18,8 +18,8 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// peakMemory returns the most bytes of memory that this process has held.
-func peakMemory() int {
+// PeakMemory returns the most bytes of memory that this process has held.
+func PeakMemory() int {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0
