@@ -75,30 +75,13 @@ func (s *sources) textHash(name string) (string, error) {
 	return s.hashes[path], nil
 }
 
-// textSize returns the bytes of the files at a path, packed ones as if they
-// held three times as much.
+// textSize returns about how many bytes the texts at a path have.
 func (s *sources) textSize(name string) (int, error) {
 	path, err := s.textPath(name)
 	if err != nil {
 		return 0, err
 	}
-	total := 0
-	err = filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		size := int(info.Size())
-		if ending := filepath.Ext(file); ending == ".gz" || ending == ".zst" {
-			size *= 3
-		}
-		total += size
-		return nil
-	})
-	return total, err
+	return corpus.Size(path)
 }
 
 // world returns the built-in world of a trial.

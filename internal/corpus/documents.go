@@ -107,6 +107,25 @@ func textFiles(path string) ([]string, error) {
 	return files, err
 }
 
+// Size returns about how many bytes of text Documents finds at path: those of the
+// files, and three for each byte of a packed one.
+func Size(path string) (int, error) {
+	files, err := textFiles(path)
+	total := 0
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return 0, err
+		}
+		size := int(info.Size())
+		if ending := filepath.Ext(file); ending == ".gz" || ending == ".zst" {
+			size *= 3
+		}
+		total += size
+	}
+	return total, err
+}
+
 const formats = ".txt, .jsonl, and either with .gz or .zst"
 
 // format returns "txt" or "jsonl" by the name of a file, "" for others.

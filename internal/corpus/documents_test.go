@@ -149,6 +149,20 @@ func TestFolder(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a/1.txt", "first")
+	write(t, dir, "b.jsonl.gz", "1234567890") // never unpacked
+	write(t, dir, "readme.md", "no text to read")
+	write(t, dir, ".hidden.txt", "neither")
+	if got, err := Size(dir); err != nil || got != 5+3*10 {
+		t.Errorf("%d bytes, %v", got, err)
+	}
+	if _, err := Size(filepath.Join(dir, "absent")); err == nil {
+		t.Error("no error for a folder that is not there")
+	}
+}
+
 func TestNamesOfPassages(t *testing.T) {
 	path := write(t, t.TempDir(), "a.txt", "\none\n\n\ntwo\nlines\n\nthree\n")
 	got, err := collect(Documents(path, "blank_lines"))
