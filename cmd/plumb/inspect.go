@@ -74,7 +74,7 @@ func inspectRequests(a *app, name string, o sourceOptions) error {
 	out := bufio.NewWriter(a.out)
 	defer out.Flush()
 	for _, t := range loaded {
-		a.notef("%s: %s items of %s rows from %s", t.name, grouped(len(t.items)), grouped(t.from.Rows), t.from.File)
+		a.notef("plumb: %s: %s of %s items from %s", t.name, grouped(len(t.items)), grouped(t.from.Rows), t.from.File)
 		if err := writeRequests(a, out, t.items); err != nil {
 			return err
 		}
