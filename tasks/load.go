@@ -147,6 +147,16 @@ func (t Task) read(name string, src Source) ([]Item, Provenance, error) {
 	return items, Provenance{File: path, Rows: len(items), Hash: hash}, nil
 }
 
+// Find returns the file that the task called name would read, or an error that
+// lists all that were tried.
+func Find(name string, src Source) (string, error) {
+	t, err := All.Get(name)
+	if err != nil {
+		return "", err
+	}
+	return t.find(name, src)
+}
+
 // find returns the file to read, or an error that lists all that were tried.
 func (t Task) find(name string, src Source) (string, error) {
 	candidates := []string{src.Files[name]}

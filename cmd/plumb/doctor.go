@@ -153,15 +153,8 @@ func findTasks(data string) []taskFile {
 		if err != nil || len(task.Files) == 0 {
 			continue
 		}
-		t := taskFile{Task: name}
-		for _, file := range task.Files {
-			path := filepath.Join(data, filepath.FromSlash(file))
-			if _, err := os.Stat(path); err == nil {
-				t.File = path
-				break
-			}
-		}
-		found = append(found, t)
+		file, _ := tasks.Find(name, tasks.Source{Dir: data}) // that there is none is no failure
+		found = append(found, taskFile{Task: name, File: file})
 	}
 	return found
 }
