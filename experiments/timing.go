@@ -16,9 +16,9 @@ import (
 type Timing struct {
 	Stage     string  `json:"stage"` // kind; "run" for a whole run
 	Seconds   float64 `json:"seconds"`
-	CPU       float64 `json:"cpu_seconds"`       // of the process, all jobs together
-	Memory    int     `json:"peak_memory_bytes"` // of the process so far
-	Tokens    int     `json:"tokens,omitempty"`  // trained on
+	CPU       float64 `json:"process_cpu_seconds"`       // all jobs together
+	Memory    int     `json:"process_peak_memory_bytes"` // so far
+	Tokens    int     `json:"tokens,omitempty"`          // trained on
 	Jobs      int     `json:"jobs"`
 	Workers   int     `json:"workers"`
 	Kernels   string  `json:"kernels"`

@@ -16,6 +16,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 // run is the program as a function of its arguments and streams. It returns the
 // exit status.
 func run(args []string, in io.Reader, out, errs io.Writer) (status int) {
+	collectOften()
 	a := newApp(in, out, errs)
 	defer a.recoverPanic(&status)
 	stop := a.watchSignals()
