@@ -15,7 +15,7 @@ func init() { Kinds.Add("bars", bars) }
 // column, with the 95 % interval over seeds: methods side by side. Bars begin
 // at the chance level where there is one, and at zero otherwise, so that their
 // lengths may be compared; values too much alike for that are marks. Each
-// metric has a panel of its own.
+// metric has a panel of its own, and the leftmost of a row names the bars.
 func bars(in Input) (*Figure, error) {
 	t := in.Table
 	if err := checkTable(t); err != nil {
@@ -23,24 +23,25 @@ func bars(in Input) (*Figure, error) {
 	}
 	names := make([]string, len(t.Rows))
 	for i := range t.Rows {
-		names[i] = shortened(t.RowLabel(i), columnWidth/3, textSize)
+		names[i] = wrapped(t.RowLabel(i), namesWidth(in.View.Width), textSize)
 	}
 	x, err := newScale("category", names)
 	if err != nil {
 		return nil, err
 	}
 	labels := seriesLabels(t)
+	var charts []*lineChart
+	for _, metric := range tableMetrics(t) {
+		charts = append(charts, newLineChart(t, metric, x, labels))
+	}
+	if err := measure(charts); err != nil {
+		return nil, err
+	}
 	var panels []panel
 	key, filled := &legendKey{}, false
-	for _, metric := range tableMetrics(t) {
-		chart := newLineChart(t, metric, x, labels)
-		p, base, err := chart.barPanel()
-		if err != nil {
-			return nil, err
-		}
-		if len(panels) == 0 {
-			p.y.label = rowsLabel(t.RowKeys)
-		}
+	for _, chart := range charts {
+		p, base := chart.barPanel()
+		p.y.label = rowsLabel(t.RowKeys)
 		filled = filled || base != nil
 		panels = append(panels, p)
 		key.collect(chart)
@@ -52,6 +53,14 @@ func bars(in Input) (*Figure, error) {
 	return arrange(t.Title, in.View.Width, panels, entries, key.note()), nil
 }
 
+// namesWidth is how much of a figure names of rows may take before they are broken.
+func namesWidth(width string) vg.Length {
+	if width == "page" {
+		return pageWidth / 4
+	}
+	return columnWidth / 3
+}
+
 // rowsLabel says what the rows are, unless their names do.
 func rowsLabel(keys []string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
@@ -61,37 +70,33 @@ func rowsLabel(keys []string) string {
 
 // barPanel has categories downwards and the metric to the right. Bars begin at
 // base; without one there are marks.
-func (chart *lineChart) barPanel() (p panel, base *float64, err error) {
-	extent := newSpan()
-	for _, s := range chart.series {
-		for _, p := range s.points {
-			if p.cell.HasValue() {
-				extent.show(p.cell.Interval.Low, p.cell.Interval.High)
-				extent.show(p.cell.Values...)
-			}
-		}
-	}
-	if err := extent.check(chart.metric); err != nil {
-		return panel{}, nil, err
-	}
-	base = chart.baseline(extent)
+func (chart *lineChart) barPanel() (p panel, base *float64) {
+	base = chart.baseline(chart.extent)
 	if base != nil {
-		extent.show(*base)
+		chart.extent.show(*base)
 	}
-	wide := extent.padded(0.05)
-	if extent.low == 0 {
+	wide := chart.padded(0.05)
+	if base != nil && *base == 0 && chart.extent.low == 0 {
 		wide.low = 0
 	}
 	p = panel{x: axis{label: axisLabel(chart.metric, chart.unit), low: wide.low, high: wide.high, grid: true}}
-	p.x.ticks = linearTicks(wide.low, wide.high, 6)
+	for most := 6; most > 1; most-- {
+		p.x.options = append(p.x.options, chart.ticks(wide, most))
+	}
 	n := len(chart.x.values)
-	p.y = axis{low: -0.5, high: float64(n) - 0.5}
+	p.y = axis{low: -0.5, high: float64(n) - 0.5, once: true}
+	row := leastBar * vg.Length(len(chart.series)) / 0.8
 	for i, name := range chart.x.values {
 		p.y.ticks = append(p.y.ticks, plot.Tick{Value: float64(n - 1 - i), Label: name})
+		row = max(row, textStyle(textSize, ink).Height(name)+2)
 	}
+	p.least = vg.Length(n) * row
 	p.drawings = []drawing{chart.bars(base, n)}
-	return p, base, nil
+	return p, base
 }
+
+// leastBar is the least thickness of a bar with its share of the gaps.
+const leastBar = 4 * vg.Length(1)
 
 // baseline is where bars begin: at chance, or at zero. It is nil where bars
 // from zero would all look alike, the smallest being more than half of the
@@ -136,30 +141,22 @@ func drawBar(c draw.Canvas, l look, p point, base *float64, x func(float64) vg.L
 		right = x(*base)
 	}
 	if p.cell.HasValue() {
-		low, mean, high := x(p.cell.Interval.Low), x(p.number), x(p.cell.Interval.High)
+		mean := x(p.number)
 		if base != nil {
 			from := x(*base)
 			c.SetColor(faded(l.color, 0.75))
 			c.Fill(vg.Rectangle{Min: vg.Point{X: min(from, mean), Y: bottom}, Max: vg.Point{X: max(from, mean), Y: top}}.Path())
 			c.StrokeLine2(draw.LineStyle{Color: l.color, Width: lineWidth}, mean, bottom, mean, top)
 		}
-		lyingErrorBar(c, low, high, middle, min(capWidth, (top-bottom)/2))
+		p.bar.draw(c, draw.LineStyle{Color: ink, Width: 0.7}, min(capWidth, (top-bottom)/2), func(v float64, aside vg.Length) vg.Point {
+			return vg.Point{X: x(v), Y: middle + aside}
+		})
 		if base == nil {
 			l.draw(c, vg.Point{X: mean, Y: middle}, markRadius)
 		}
-		right = max(right, mean, high)
+		right = max(right, mean, x(p.bar.high))
 	}
 	if p.cell.Word != "" {
 		drawCross(c, vg.Point{X: min(right+5, c.Max.X-3), Y: middle}, l.color)
 	}
-}
-
-func lyingErrorBar(c draw.Canvas, low, high, y, reach vg.Length) {
-	if high <= low {
-		return
-	}
-	style := draw.LineStyle{Color: ink, Width: 0.7}
-	c.StrokeLine2(style, low, y, high, y)
-	c.StrokeLine2(style, low, y-reach, low, y+reach)
-	c.StrokeLine2(style, high, y-reach, high, y+reach)
 }

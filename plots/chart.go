@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 
 	"plumb/results"
@@ -25,6 +26,7 @@ type point struct {
 	x      float64 // in the axis's coordinates
 	cell   results.Cell
 	number float64 // the cell's mean, or the published number
+	bar    errorBar
 }
 
 func checkTable(t *results.Table) error {
@@ -81,6 +83,8 @@ type lineChart struct {
 	series       []series
 	chance       *float64
 	lost         bool
+	shares       bool // all values are in [0, 1], and what is drawn keeps to it
+	extent       span // of all that is drawn, here and in panels alike
 }
 
 func newLineChart(t *results.Table, metric string, x scale, labels []string) *lineChart {
@@ -105,6 +109,83 @@ func newLineChart(t *results.Table, metric string, x scale, labels []string) *li
 		}
 	}
 	return chart
+}
+
+// measure finds what every chart covers. Charts of the same unit and chance
+// cover the same, so that their panels can be compared.
+func measure(charts []*lineChart) error {
+	for _, chart := range charts {
+		if err := chart.measure(); err != nil {
+			return err
+		}
+	}
+	for _, chart := range charts {
+		for _, other := range charts {
+			if chart.alike(other) {
+				chart.extent.show(other.extent.low, other.extent.high)
+			}
+		}
+	}
+	return nil
+}
+
+func (chart *lineChart) alike(other *lineChart) bool {
+	same := chart.unit != "" && chart.unit == other.unit && chart.shares == other.shares
+	if chart.chance == nil || other.chance == nil {
+		return same && chart.chance == other.chance
+	}
+	return same && *chart.chance == *other.chance
+}
+
+// measure cuts the error bars of shares and finds the chart's own extent.
+func (chart *lineChart) measure() error {
+	values := newSpan()
+	for _, s := range chart.series {
+		for _, p := range s.points {
+			if p.cell.HasValue() || s.published {
+				values.show(p.number)
+				values.show(p.cell.Values...)
+			}
+		}
+	}
+	chart.shares = chart.unit == "share" && values.low >= 0 && values.high <= 1
+	for _, s := range chart.series {
+		for i, p := range s.points {
+			if p.cell.HasValue() {
+				s.points[i].bar = newErrorBar(p.cell.Interval, chart.shares)
+				values.show(s.points[i].bar.low, s.points[i].bar.high)
+			}
+		}
+	}
+	if err := values.check(chart.metric); err != nil {
+		return err
+	}
+	if chart.chance != nil {
+		values.show(*chart.chance)
+	}
+	chart.extent = values
+	return nil
+}
+
+// beyond is how far the axis of shares may go beyond 0 and 1, so that marks
+// are whole.
+const beyond = 0.03
+
+// padded is the chart's extent with room on both sides.
+func (chart *lineChart) padded(share float64) span {
+	wide := chart.extent.padded(share)
+	if chart.shares {
+		wide.low, wide.high = max(wide.low, -beyond), min(wide.high, 1+beyond)
+	}
+	return wide
+}
+
+// ticks are round numbers on the axis of the metric.
+func (chart *lineChart) ticks(wide span, most int) []plot.Tick {
+	if chart.shares {
+		wide.low, wide.high = max(wide.low, 0), min(wide.high, 1)
+	}
+	return linearTicks(wide.low, wide.high, most)
 }
 
 // addPublished adds lines from a table in results/reference: "FILE" or

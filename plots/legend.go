@@ -65,7 +65,7 @@ func shortened(s string, width vg.Length, size font.Length) string {
 	for len(runes) > 1 && style.Width(string(runes)+"…") > width {
 		runes = runes[:len(runes)-1]
 	}
-	return string(runes) + "…"
+	return strings.TrimRight(string(runes), " ,") + "…"
 }
 
 // broken splits text at spaces into lines no wider than width.
@@ -154,6 +154,7 @@ func (e entry) draw(c draw.Canvas, at vg.Point) vg.Length {
 type legendKey struct {
 	series       []entry
 	chance, lost bool
+	cut          bool // an error bar has an open end
 	spreads      map[results.Spread]bool
 }
 
@@ -170,6 +171,7 @@ func (k *legendKey) collect(chart *lineChart) {
 		}
 		for _, p := range s.points {
 			k.see(p.cell)
+			k.cut = k.cut || p.bar.openLow || p.bar.openHigh
 		}
 	}
 }
@@ -200,6 +202,9 @@ func (k *legendKey) note() string {
 	var parts []string
 	if k.spreads[results.SpreadT] {
 		parts = append(parts, "Error bars: 95 % interval over seeds (Student's t).")
+	}
+	if k.cut {
+		parts = append(parts, "Open ends, without a cap: cut at 0 or 1, where shares end.")
 	}
 	if k.spreads[results.SpreadRange] {
 		parts = append(parts, "With two seeds: their range.")

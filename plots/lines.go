@@ -32,8 +32,7 @@ func lines(in Input) (*Figure, error) {
 		return nil, err
 	}
 	labels := seriesLabels(t)
-	var panels []panel
-	key := &legendKey{}
+	var charts []*lineChart
 	for _, metric := range tableMetrics(t) {
 		chart := newLineChart(t, metric, x, labels)
 		if in.View.Reference != "" {
@@ -41,43 +40,37 @@ func lines(in Input) (*Figure, error) {
 				return nil, err
 			}
 		}
-		p, err := chart.panel(t.RowKeys[0])
-		if err != nil {
-			return nil, err
-		}
-		panels = append(panels, p)
+		charts = append(charts, chart)
+	}
+	if err := measure(charts); err != nil {
+		return nil, err
+	}
+	var panels []panel
+	key := &legendKey{}
+	for _, chart := range charts {
+		panels = append(panels, chart.panel(t.RowKeys[0]))
 		key.collect(chart)
 	}
 	return arrange(t.Title, in.View.Width, panels, key.entries(), key.note()), nil
 }
 
 // panel finds the ranges and makes the drawings.
-func (chart *lineChart) panel(rowKey string) (panel, error) {
-	xs, ys := newSpan(), newSpan()
+func (chart *lineChart) panel(rowKey string) panel {
+	xs := newSpan()
 	var published []float64
 	for _, s := range chart.series {
 		for _, p := range s.points {
 			xs.show(p.x)
-			if p.cell.HasValue() {
-				ys.show(p.cell.Interval.Low, p.cell.Interval.High)
-				ys.show(p.cell.Values...)
-			} else if s.published {
-				ys.show(p.number)
+			if s.published {
 				published = append(published, p.x)
 			}
 		}
 	}
-	if err := ys.check(chart.metric); err != nil {
-		return panel{}, err
-	}
-	if chart.chance != nil {
-		ys.show(*chart.chance)
-	}
-	ys = ys.padded(0.07)
+	ys := chart.padded(0.07)
 	result := panel{x: chart.x.axis(rowKey, xs, published), y: axis{label: axisLabel(chart.metric, chart.unit), low: ys.low, high: ys.high, grid: true}}
-	result.y.ticks = linearTicks(ys.low, ys.high, 6)
+	result.y.ticks = chart.ticks(ys, 6)
 	result.drawings = chart.drawings()
-	return result, nil
+	return result
 }
 
 func axisLabel(metric, unit string) string {
@@ -158,7 +151,9 @@ func (s series) marks() drawing {
 				continue
 			case p.cell.HasValue():
 				s.seeds(c, p, at.X, y)
-				errorBar(c, s.look, at.X, y(p.cell.Interval.Low), y(p.cell.Interval.High))
+				p.bar.draw(c, draw.LineStyle{Color: s.look.color, Width: 0.8}, capWidth, func(v float64, aside vg.Length) vg.Point {
+					return vg.Point{X: at.X + aside, Y: y(v)}
+				})
 				s.look.draw(c, at, markRadius)
 			}
 			if p.cell.Word != "" {
@@ -176,15 +171,4 @@ func (s series) seeds(c draw.Canvas, p point, x vg.Length, y func(float64) vg.Le
 	for _, v := range p.cell.Values {
 		c.Fill(circle(vg.Point{X: x, Y: y(v)}, 1.1))
 	}
-}
-
-// errorBar is upright, with caps; nothing where there is no interval.
-func errorBar(c draw.Canvas, l look, x, low, high vg.Length) {
-	if high <= low {
-		return
-	}
-	style := draw.LineStyle{Color: l.color, Width: 0.8}
-	c.StrokeLine2(style, x, low, x, high)
-	c.StrokeLine2(style, x-capWidth, low, x+capWidth, low)
-	c.StrokeLine2(style, x-capWidth, high, x+capWidth, high)
 }

@@ -31,14 +31,30 @@ func outlineUnits(f font.Face, text string) (outline []segment) {
 				x += kern
 			}
 		}
-		if segments, err := f.Face.LoadGlyph(&buffer, glyph, units, nil); err == nil {
+		advance, err := f.Face.GlyphAdvance(&buffer, glyph, units, 0)
+		if err != nil {
+			advance = 0
+		}
+		if r == '_' {
+			outline = append(outline, underscore(x, advance, units)...)
+		} else if segments, err := f.Face.LoadGlyph(&buffer, glyph, units, nil); err == nil {
 			outline = append(outline, placed(segments, x)...)
 		}
-		if advance, err := f.Face.GlyphAdvance(&buffer, glyph, units, 0); err == nil {
-			x += advance
-		}
+		x += advance
 		previous, any = glyph, true
 	}
+	return outline
+}
+
+// underscore is a bar on the line of the letters and apart from them. That of
+// the font hangs below and reaches under its neighbours, like an underlining.
+func underscore(x, advance, units fixed.Int26_6) []segment {
+	side, thick := advance/10, units/14
+	corner := func(x, y fixed.Int26_6) segment {
+		return segment{letter: 'L', points: []fixed.Point26_6{{X: x, Y: y}}}
+	}
+	outline := []segment{corner(x+side, -thick), corner(x+advance-side, -thick), corner(x+advance-side, 0), corner(x+side, 0), {letter: 'Z'}}
+	outline[0].letter = 'M'
 	return outline
 }
 

@@ -14,6 +14,7 @@ import (
 type panel struct {
 	x, y     axis
 	drawings []drawing // drawn in order, in the panel's coordinates
+	least    vg.Length // the least height of the data area
 }
 
 // An axis has its range in the coordinates that are drawn (logarithms on a
@@ -22,7 +23,10 @@ type axis struct {
 	label     string
 	low, high float64
 	ticks     []plot.Tick
-	grid      bool // thin lines across the panel at the ticks
+	options   [][]plot.Tick // to choose the ticks from: the first that fit
+	words     bool          // labels are names, which may be broken but not left out
+	once      bool          // said only by the leftmost of panels beside each other
+	grid      bool          // thin lines across the panel at the ticks
 }
 
 // A drawing draws into the data area; x and y turn coordinates into places.
@@ -116,62 +120,4 @@ func drawCross(c draw.Canvas, at vg.Point, col color.Color) {
 	const r = 2.2
 	c.StrokeLine2(style, at.X-r, at.Y-r, at.X+r, at.Y+r)
 	c.StrokeLine2(style, at.X-r, at.Y+r, at.X+r, at.Y-r)
-}
-
-// margin is left free on all sides of a figure.
-const margin = 3 * vg.Length(1)
-
-// arrange puts panels beside each other on a page, or below each other in a
-// column, with one legend for all.
-func arrange(title, width string, panels []panel, entries []entry, note string) *Figure {
-	f := &Figure{Title: title, Width: columnWidth}
-	across := 1
-	if width == "page" {
-		f.Width, across = pageWidth, min(3, len(panels))
-	}
-	down := (len(panels) + across - 1) / across
-	high := f.panelHeight(across)
-	l := newLegend(entries, note, f.Width-2*margin)
-	f.Height = vg.Length(down)*high + l.height() + 2*margin
-	f.draw = func(c draw.Canvas) {
-		inner := draw.Crop(c, margin, -margin, margin, -margin)
-		l.draw(inner)
-		drawGrid(draw.Crop(inner, 0, 0, l.height(), 0), panels, across, down)
-	}
-	return f
-}
-
-func (f *Figure) panelHeight(across int) vg.Length {
-	switch across {
-	case 1:
-		if f.Width == columnWidth {
-			return 5.4 * vg.Centimeter
-		}
-		return 7 * vg.Centimeter
-	case 2:
-		return 6 * vg.Centimeter
-	}
-	return 5.2 * vg.Centimeter
-}
-
-// drawGrid draws the panels row by row, with their data areas aligned.
-func drawGrid(c draw.Canvas, panels []panel, across, down int) {
-	grid := make([][]*plot.Plot, down)
-	for i := range grid {
-		grid[i] = make([]*plot.Plot, across)
-		for j := range across {
-			if k := i*across + j; k < len(panels) {
-				grid[i][j] = panels[k].plot()
-			}
-		}
-	}
-	tiles := draw.Tiles{Rows: down, Cols: across, PadX: 8, PadY: 6, PadTop: 4, PadRight: 4}
-	places := plot.Align(grid, tiles, c)
-	for i := range grid {
-		for j := range grid[i] {
-			if grid[i][j] != nil {
-				grid[i][j].Draw(places[i][j])
-			}
-		}
-	}
 }

@@ -42,12 +42,28 @@ func experiment(shuffled bool) (records []results.Record, curves []results.Curve
 		}
 	}
 	chance := results.Record{Trial: "chance", Metric: "hellaswag/chance", Unit: "share", Value: results.Number(0.25), Status: results.StatusOK}
-	records = append(records, chance)
+	records = append(append(records, chance), walks()...)
 	if shuffled {
 		random.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
 		random.Shuffle(len(curves), func(i, j int) { curves[i], curves[j] = curves[j], curves[i] })
 	}
 	return records, curves
+}
+
+// walks is records of four tasks of one kind, whose seeds differ so much that
+// intervals of shares go beyond 0 and 1, with long names.
+func walks() (records []results.Record) {
+	for length := 1; length <= 4; length++ {
+		for i, name := range []string{"two blocks", "two blocks, immediate x2, twice the operations", "four blocks, with equal operations"} {
+			for seed := uint64(1); seed <= 3; seed++ {
+				value := 1 - 0.2*float64(length-1)*float64(4-seed)/3 - 0.04*float64(i*(length-1))
+				records = append(records, results.Record{Trial: fmt.Sprint("walk", name, seed), Seed: seed, Keys: map[string]string{"name": name, "layers": strconv.Itoa(2 << i)},
+					Metric: fmt.Sprintf("world_walk%d/acc", length), Unit: "share", N: 64, Status: results.StatusOK, Value: results.Number(value)})
+			}
+		}
+		records = append(records, results.Record{Trial: "chance", Metric: fmt.Sprintf("world_walk%d/chance", length), Unit: "share", Value: results.Number(0.25), Status: results.StatusOK})
+	}
+	return records
 }
 
 func curve(random *rand.Rand, keys map[string]string, trial string, seed uint64, better float64) results.Curve {
@@ -73,6 +89,10 @@ func views() map[string]results.View {
 		"lines-category":  {Metric: "valid/bits_per_byte", Rows: "sharing", Cols: "layers", Figure: "lines"},
 		"bars":            {Metrics: both, Rows: "sharing", Cols: "layers", Figure: "bars"},
 		"bars-marks":      {Metric: "valid/bits_per_byte", Rows: "layers", Cols: "sharing", Figure: "bars"},
+		"bars-page":       {Metric: "world_walk*/acc", Rows: "name", Cols: "metric", Figure: "bars", Width: "page"},
+		"bars-row":        {Metrics: []string{"world_walk1/acc", "world_walk2/acc", "world_walk3/acc"}, Rows: "name", Cols: "metric", Figure: "bars", Width: "page"},
+		"lines-grid":      {Metric: "world_walk*/acc", Rows: "layers", Cols: "metric", Figure: "lines", Width: "page"},
+		"lines-names":     {Metrics: []string{"world_walk2/acc", "world_walk3/acc", "world_walk4/acc"}, Rows: "name", Cols: "metric", Figure: "lines", Width: "page"},
 		"curves":          {Metric: "train/loss", Rows: "layers", Figure: "curves", Where: map[string]any{"sharing": "none"}},
 		"curves-valid":    {Metric: "valid/loss", Rows: "layers", Cols: "sharing", Figure: "curves", Axis: "log", Width: "page"},
 	}

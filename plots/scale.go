@@ -94,12 +94,18 @@ func (s scale) axis(label string, extent span, others []float64) axis {
 			a.ticks = append(a.ticks, plot.Tick{Value: s.at[i], Label: tickLabel(v)})
 		}
 		a.addTicks(others, s.kind)
+		a.options = append(a.options, a.ticks)
+	}
+	if s.kind == "category" {
+		a.words = true
 		return a
 	}
-	if s.kind == "log" {
-		a.ticks = logTicks(math.Pow(10, a.low), math.Pow(10, a.high), 6)
-	} else {
-		a.ticks = linearTicks(a.low, a.high, 6)
+	for most := 6; most > 1; most-- {
+		if s.kind == "log" {
+			a.options = append(a.options, logTicks(math.Pow(10, a.low), math.Pow(10, a.high), most))
+		} else {
+			a.options = append(a.options, linearTicks(a.low, a.high, most))
+		}
 	}
 	return a
 }
