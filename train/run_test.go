@@ -105,6 +105,32 @@ func TestResumeIsBitwiseEqual(t *testing.T) {
 	}
 }
 
+// Training must end with the same bits on every set of kernels and any number
+// of workers.
+func TestTrainingIsBitwiseEqual(t *testing.T) {
+	chosen, workers := kernels.Chosen(), kernels.Workers()
+	defer func() { kernels.Use(chosen); kernels.SetWorkers(workers) }()
+	want := ""
+	for _, name := range kernels.Names() {
+		if err := kernels.Use(name); err != nil {
+			t.Fatal(err)
+		}
+		for _, workers := range []int{1, 2, 4} {
+			kernels.SetWorkers(workers)
+			m := newModel(t)
+			if _, err := Run(context.Background(), m, options("")); err != nil {
+				t.Fatal(err)
+			}
+			if want == "" {
+				want = weights(m)
+			}
+			if weights(m) != want {
+				t.Errorf("kernels %s, workers %d: other weights", name, workers)
+			}
+		}
+	}
+}
+
 func TestDamagedCheckpointIsSetAside(t *testing.T) {
 	want := newModel(t)
 	if _, err := Run(context.Background(), want, options("")); err != nil {
