@@ -49,10 +49,11 @@ func Shared(t testing.TB, elem ...string) string {
 	if root == "" {
 		root = filepath.Join(ModuleRoot(t), "..", "shared")
 	}
-	if _, err := os.Stat(root); err != nil {
+	resolved, err := filepath.EvalSymlinks(root)
+	if err != nil {
 		t.Skipf("no shared reference material at %s (set PLUMB_SHARED)", root)
 	}
-	return filepath.Join(append([]string{root}, elem...)...)
+	return filepath.Join(append([]string{resolved}, elem...)...)
 }
 
 // ModuleRoot returns the folder that holds go.mod.
