@@ -313,3 +313,34 @@ func FuzzRecords(f *testing.F) {
 		}
 	})
 }
+
+// FuzzItems reads anything without a panic, and what it accepts encodes again.
+func FuzzItems(f *testing.F) {
+	f.Add([]byte("{}\n"))
+	f.Add(seal(map[string]any{"task": "t", "items": 1}))
+	f.Add(seal(Item{ID: "a", Choices: []Choice{{Sum: -1, Tokens: 1, Length: 1}}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		items, err := parseItems("f", data)
+		if err != nil {
+			return
+		}
+		if _, err := items.Encode(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzCurve reads anything without a panic, and what it accepts is in order.
+func FuzzCurve(f *testing.F) {
+	f.Add([]byte("{}\n"))
+	f.Add(seal(map[string]any{"experiment": "e", "points": 1}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		curve, err := parseCurve("f", data)
+		if err != nil {
+			return
+		}
+		if err := curve.Check(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
