@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -73,15 +74,11 @@ func Load(dir string) (*Model, error) {
 	if err := strictJSON(f.Metadata[configKey], &cfg); err != nil {
 		return nil, fmt.Errorf("%s: config in the metadata: %w", path, err)
 	}
-	m, err := empty(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	arrays, err := ReadArrays(path, Format)
 	if err != nil {
 		return nil, err
 	}
-	return m, m.fillFrom(path, arrays.Data)
+	return fromArrays(path, cfg, arrays.Data)
 }
 
 func strictJSON(text string, into any) error {
@@ -90,23 +87,34 @@ func strictJSON(text string, into any) error {
 	return d.Decode(into)
 }
 
-// fillFrom copies arrays by name into the weights of m; every weight must be
-// there in its shape, and nothing else.
-func (m *Model) fillFrom(path string, arrays map[string]Array) error {
-	for _, p := range m.params {
-		a, ok := arrays[p.Name]
+// fromArrays returns a model of the shape that cfg describes with the given
+// weights. Memory is taken only after every weight was found in its shape, so
+// that a config cannot ask for more than its file holds.
+func fromArrays(path string, cfg arch.Config, arrays map[string]Array) (*Model, error) {
+	if err := errors.Join(cfg.Validate(), Runnable(cfg)); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	specs := layout(cfg)
+	for _, s := range specs {
+		a, ok := arrays[s.name]
 		switch {
 		case !ok:
-			return fmt.Errorf("%s: no array %q, which this shape needs", path, p.Name)
-		case !slices.Equal(a.Shape, p.Shape):
-			return fmt.Errorf("%s: array %q is %v, the config says %v", path, p.Name, a.Shape, p.Shape)
+			return nil, fmt.Errorf("%s: no array %q, which this shape needs", path, s.name)
+		case !slices.Equal(a.Shape, s.shape):
+			return nil, fmt.Errorf("%s: array %q is %v, the config says %v", path, s.name, a.Shape, s.shape)
 		}
-		copy(p.Data, a.Data)
 	}
-	if len(arrays) != len(m.params) {
-		return fmt.Errorf("%s: %d arrays, but this shape has %d", path, len(arrays), len(m.params))
+	if len(arrays) != len(specs) {
+		return nil, fmt.Errorf("%s: %d arrays, but this shape has %d", path, len(arrays), len(specs))
 	}
-	return nil
+	m, err := empty(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, p := range m.params {
+		copy(p.Data, arrays[p.Name].Data)
+	}
+	return m, nil
 }
 
 // An Array is numbers with a name and a shape.

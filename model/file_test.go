@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumb/arch"
 	"plumb/internal/golden"
 )
 
@@ -138,4 +139,33 @@ func FuzzForeignConfig(f *testing.F) {
 			_ = cfg.Validate()
 		}
 	})
+}
+
+// A config that asks for more than its file holds is refused before memory is
+// taken for it.
+func TestConfigLargerThanItsFile(t *testing.T) {
+	m := mustNew(t, tiny())
+	arrays := map[string]Array{}
+	for _, p := range m.Params() {
+		arrays[p.Name] = Array{p.Name, p.Shape, p.Data}
+	}
+	tests := []struct {
+		name   string
+		change func(c *arch.Config)
+	}{
+		{"vocabulary", func(c *arch.Config) { c.Vocab = 1 << 26 }},
+		{"feed-forward width", func(c *arch.Config) { c.Hidden = 1 << 22 }},
+		{"layers", func(c *arch.Config) { c.Layers = 1 << 14 }},
+		{"rotations", func(c *arch.Config) { c.Context = 1<<24 + 1 }},
+		{"context", func(c *arch.Config) { c.Context, c.HeadDim, c.Heads, c.KVHeads = 1<<24, 12, 1, 1 }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := tiny()
+			test.change(&cfg)
+			if _, err := fromArrays("model", cfg, arrays); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
 }

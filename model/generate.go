@@ -40,11 +40,14 @@ func (m *Model) Generate(ctx context.Context, prompt []int32, limit int, s Sampl
 	if len(prompt) == 0 {
 		return fmt.Errorf("the prompt holds no token")
 	}
+	if len(prompt) > m.cfg.Context {
+		return fmt.Errorf("the prompt has %d tokens, more than the context of %d", len(prompt), m.cfg.Context)
+	}
 	if err := m.checkRows([][]int32{prompt}, []int{len(prompt)}); err != nil {
 		return err
 	}
 	random := rand.New(rand.NewPCG(s.Seed, 0))
-	d := m.newDecoder()
+	d := m.newDecoder(min(m.cfg.Context, len(prompt)+max(limit, 0)))
 	logits := d.feed(prompt)
 	for range limit {
 		if ctx.Err() != nil {
@@ -67,8 +70,9 @@ type decoder struct {
 	logits []float32 // [v]
 }
 
-func (m *Model) newDecoder() *decoder {
-	return &decoder{s: m.scorer(), cache: m.newCache(m.cfg.Context), logits: make([]float32, m.cfg.Vocab)}
+// newDecoder returns a decoder for up to tokens tokens.
+func (m *Model) newDecoder(tokens int) *decoder {
+	return &decoder{s: m.scorer(), cache: m.newCache(tokens), logits: make([]float32, m.cfg.Vocab)}
 }
 
 // feed runs tokens behind what was fed before and returns the logits [v] of

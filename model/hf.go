@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,8 +42,7 @@ func loadHF(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := empty(cfg)
-	if err != nil {
+	if err := errors.Join(cfg.Validate(), Runnable(cfg)); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	path := filepath.Join(dir, WeightsFile)
@@ -50,7 +50,7 @@ func loadHF(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, m.fillFrom(path, arrays)
+	return fromArrays(path, cfg, arrays)
 }
 
 // ReadHFConfig translates the config.json of dir and names its model type.

@@ -7,6 +7,10 @@ import (
 	"plumb/arch"
 )
 
+// maxRotary is how many pairs of position and channel a table of rotations may
+// have: eight times those of 128,000 tokens with heads of 128 channels.
+const maxRotary = 1 << 27
+
 // Runnable reports what in c this package can describe and count, but not run.
 func Runnable(c arch.Config) error {
 	var problems []error
@@ -28,6 +32,7 @@ func Runnable(c arch.Config) error {
 	refuse(c.FinalSoftCap != 0, "final_soft_cap", "a cap on logits")
 	refuse(c.PositionOffset != 0, "position_offset", "a position table with an offset")
 	refuse(c.RotaryScaling != arch.RotaryScaling{}, "rotary_scaling", "scaled rotary frequencies")
+	refuse(c.Context*c.RotaryChannels() > maxRotary, "context", "rotations for so many positions")
 	refuse(c.Bidirectional, "bidirectional", "attention in both directions")
 	refuse(c.TokenTypes != 0, "token_types", "the table of token types of an encoder")
 	refuse(c.Pooler, "pooler", "the pooler of an encoder")

@@ -164,3 +164,19 @@ func TestSamplingIsRepeatable(t *testing.T) {
 		t.Errorf("seeds 1 and 2 both gave %v", a)
 	}
 }
+
+func TestGenerateRefusesWhatDoesNotFit(t *testing.T) {
+	m := mustNew(t, tiny())
+	never := func(int32) bool { t.Error("a token came"); return false }
+	for _, prompt := range [][]int32{nil, make([]int32, m.Context()+1), {99}, {-1}} {
+		if err := m.Generate(context.Background(), prompt, 1, Sampling{}, never); err == nil {
+			t.Errorf("no error for a prompt of %d tokens", len(prompt))
+		}
+	}
+	full := make([]int32, m.Context())
+	tokens := 0
+	err := m.Generate(context.Background(), full, 5, Sampling{}, func(int32) bool { tokens++; return true })
+	if err != nil || tokens != 1 {
+		t.Errorf("a full context gave %d tokens, %v", tokens, err)
+	}
+}
