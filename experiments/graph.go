@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"plumb/internal/atomicfile"
 	"plumb/results"
 )
 
@@ -61,7 +62,7 @@ func newGraph(trials []*identity, s *store) (*graph, error) {
 	var open []*identity
 	for _, t := range trials {
 		done, err := s.complete(t.score.ID)
-		var damaged *DamagedError
+		var damaged *atomicfile.DamagedError
 		if err != nil && !errors.As(err, &damaged) {
 			return nil, err
 		}
@@ -178,7 +179,7 @@ func readMetric(folder, metric string) (results.Record, error) {
 			return r, nil
 		}
 	}
-	return results.Record{}, &DamagedError{filepath.Join(folder, recordsFile), fmt.Sprintf("it has no record of %s", metric)}
+	return results.Record{}, atomicfile.Damaged(filepath.Join(folder, recordsFile), fmt.Sprintf("it has no record of %s", metric))
 }
 
 // readRecords reads the records of a completed stage; a torn line, which such a
@@ -187,7 +188,7 @@ func readRecords(folder string) ([]results.Record, error) {
 	path := filepath.Join(folder, recordsFile)
 	records, torn, err := results.ReadRecords(path)
 	if err == nil && torn > 0 {
-		err = &DamagedError{path, "its last line is torn"}
+		err = atomicfile.Damaged(path, "its last line is torn")
 	}
 	return records, err
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"plumb/internal/atomicfile"
 	"plumb/internal/machine"
 	"plumb/kernels"
 	"plumb/results"
@@ -294,7 +295,7 @@ func (r *runner) found(n *node) error {
 func (r *runner) doLocked(ctx context.Context, n *node, held *lock) error {
 	id := n.stage.ID
 	ok, err := r.store.complete(id) // another process may just have done it
-	var damaged *DamagedError
+	var damaged *atomicfile.DamagedError
 	switch {
 	case errors.As(err, &damaged):
 		aside, moved := r.store.setAside(id)

@@ -6,6 +6,7 @@ import (
 
 	"plumb/arch"
 	"plumb/eval"
+	"plumb/internal/atomicfile"
 	"plumb/internal/world"
 	"plumb/train"
 )
@@ -48,7 +49,7 @@ type Tuning struct {
 
 // identify returns the ID of a stage with these inputs: 16 hexadecimal digits.
 func identify(kind string, inputs []byte) string {
-	return hexSum(append([]byte(stageFormat+" "+kind+"\n"), inputs...))[:16]
+	return atomicfile.Hash(append([]byte(stageFormat+" "+kind+"\n"), inputs...))[:16]
 }
 
 func newStage(kind string, trial *Trial, inputs any) (*Stage, error) {

@@ -54,40 +54,22 @@ func (s *store) folder(id string) string { return filepath.Join(s.root, id) }
 
 // A manifest says what a complete stage consists of.
 type manifest struct {
-	Format string          `json:"format"`
-	Kind   string          `json:"kind"`
-	ID     string          `json:"id"`
-	Inputs json.RawMessage `json:"inputs"` // all that the stage depends on; ID is their hash
-	Files  []fileSum       `json:"files"`
-	Check  string          `json:"check"` // SHA-256 of the manifest without this line
-}
-
-// A fileSum is one file of a stage as it was when the stage was completed.
-type fileSum struct {
-	Name   string `json:"name"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
+	Format string           `json:"format"`
+	Kind   string           `json:"kind"`
+	ID     string           `json:"id"`
+	Inputs json.RawMessage  `json:"inputs"` // all that the stage depends on; ID is their hash
+	Files  []atomicfile.Sum `json:"files"`
+	Check  string           `json:"check"` // SHA-256 of the manifest without this line
 }
 
 func (m manifest) sum() string {
 	m.Check = ""
 	data, _ := json.Marshal(m)
-	return hexSum(data)
+	return atomicfile.Hash(data)
 }
-
-func hexSum(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-// A DamagedError says that a stage which was complete is not what it was.
-type DamagedError struct{ File, Reason string }
-
-// Error names the file and what is wrong with it.
-func (e *DamagedError) Error() string { return e.File + " is damaged: " + e.Reason }
 
 // complete says whether the stage is done: its manifest is there and every file
-// has the bytes it lists. What is not is a *DamagedError.
+// has the bytes it lists. What is not is a *atomicfile.DamagedError.
 func (s *store) complete(id string) (bool, error) {
 	s.mu.Lock()
 	known := s.verified[id]
@@ -122,44 +104,44 @@ func (s *store) manifest(id string) (*manifest, error) {
 	}
 	var m manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, &DamagedError{path, err.Error()}
+		return nil, atomicfile.Damaged(path, err.Error())
 	}
 	compact, err := json.Marshal(m.Inputs)
 	switch {
 	case m.Check != m.sum() || err != nil:
-		return nil, &DamagedError{path, "its checksum does not match"}
+		return nil, atomicfile.Damaged(path, "its checksum does not match")
 	case m.Format != stageFormat:
-		return nil, &DamagedError{path, fmt.Sprintf("format %q is not %q of this version", m.Format, stageFormat)}
+		return nil, atomicfile.Damaged(path, fmt.Sprintf("format %q is not %q of this version", m.Format, stageFormat))
 	case m.ID != id || identify(m.Kind, compact) != id:
-		return nil, &DamagedError{path, "it belongs to stage " + m.ID}
+		return nil, atomicfile.Damaged(path, "it belongs to stage "+m.ID)
 	}
 	return &m, nil
 }
 
-func verifyFile(path string, want fileSum) error {
+func verifyFile(path string, want atomicfile.Sum) error {
 	got, err := sumFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &DamagedError{path, "it is missing"}
+		return atomicfile.Damaged(path, "it is missing")
 	case err != nil:
 		return err
 	case got.Bytes != want.Bytes:
-		return &DamagedError{path, fmt.Sprintf("it has %d bytes, not %d", got.Bytes, want.Bytes)}
+		return atomicfile.Damaged(path, fmt.Sprintf("it has %d bytes, not %d", got.Bytes, want.Bytes))
 	case got.SHA256 != want.SHA256:
-		return &DamagedError{path, "its checksum does not match"}
+		return atomicfile.Damaged(path, "its checksum does not match")
 	}
 	return nil
 }
 
-func sumFile(path string) (fileSum, error) {
+func sumFile(path string) (atomicfile.Sum, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return fileSum{}, err
+		return atomicfile.Sum{}, err
 	}
 	defer f.Close()
 	h := sha256.New()
 	n, err := io.Copy(h, f)
-	return fileSum{Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+	return atomicfile.Sum{Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
 }
 
 // begin readies the folder of a stage: empty except for a checkpoint and timings.
@@ -199,8 +181,8 @@ func (s *store) commit(stage *Stage) error {
 // sumFolder lists the files of a stage in the order of their names, without
 // those that depend on the clock: timings, and the checkpoint that a diverged
 // training leaves.
-func sumFolder(folder string) ([]fileSum, error) {
-	var sums []fileSum
+func sumFolder(folder string) ([]atomicfile.Sum, error) {
+	var sums []atomicfile.Sum
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && path == filepath.Join(folder, checkpointDir) {
 			return fs.SkipDir
@@ -214,7 +196,7 @@ func sumFolder(folder string) ([]fileSum, error) {
 		sums = append(sums, sum)
 		return err
 	})
-	slices.SortFunc(sums, func(a, b fileSum) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(sums, func(a, b atomicfile.Sum) int { return strings.Compare(a.Name, b.Name) })
 	return sums, err
 }
 

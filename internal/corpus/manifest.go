@@ -2,14 +2,14 @@ package corpus
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"plumb/internal/atomicfile"
 )
 
 const (
@@ -20,38 +20,23 @@ const (
 	shardTokens   = 16 << 20 // tokens in a full shard: 64 MB
 )
 
-// A DamagedError names a file of a stream that is not as it was written.
-type DamagedError struct {
-	File   string
-	Reason string
-}
-
-// Error names the file and what is wrong with it.
-func (e *DamagedError) Error() string { return e.File + ": damaged: " + e.Reason }
-
 // A manifest lists the files of a stream. It is written last, so a folder that
 // has one had all its files.
 type manifest struct {
-	Format    int       `json:"format"`
-	Tokenizer string    `json:"tokenizer"`
-	Source    string    `json:"source"` // hash of the documents
-	Hash      string    `json:"hash"`   // of the tokens
-	Tokens    int       `json:"tokens"`
-	Documents int       `json:"documents"`
-	Files     []fileSum `json:"files"` // the shards in order, then documents.bin
-	Checksum  string    `json:"checksum"`
-}
-
-type fileSum struct {
-	Name   string `json:"name"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
+	Format    int              `json:"format"`
+	Tokenizer string           `json:"tokenizer"`
+	Source    string           `json:"source"` // hash of the documents
+	Hash      string           `json:"hash"`   // of the tokens
+	Tokens    int              `json:"tokens"`
+	Documents int              `json:"documents"`
+	Files     []atomicfile.Sum `json:"files"` // the shards in order, then documents.bin
+	Checksum  string           `json:"checksum"`
 }
 
 // sum returns the checksum of all other fields.
 func (m manifest) sum() string {
 	m.Checksum = ""
-	return hexSum(m.encode())
+	return atomicfile.Hash(m.encode())
 }
 
 func (m manifest) encode() []byte {
@@ -62,11 +47,6 @@ func (m manifest) encode() []byte {
 	return append(data, '\n')
 }
 
-func hexSum(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
 func readManifest(folder string) (*manifest, error) {
 	path := filepath.Join(folder, manifestName)
 	data, err := os.ReadFile(path)
@@ -75,13 +55,13 @@ func readManifest(folder string) (*manifest, error) {
 	}
 	var m manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, &DamagedError{path, err.Error()}
+		return nil, atomicfile.Damaged(path, err.Error())
 	}
 	if m.Checksum != m.sum() || !bytes.Equal(data, m.encode()) {
-		return nil, &DamagedError{path, "its checksum does not fit"}
+		return nil, atomicfile.Damaged(path, "its checksum does not fit")
 	}
 	if m.Format != streamFormat || len(m.Files) == 0 {
-		return nil, &DamagedError{path, fmt.Sprintf("format %d, want %d", m.Format, streamFormat)}
+		return nil, atomicfile.Damaged(path, fmt.Sprintf("format %d, want %d", m.Format, streamFormat))
 	}
 	return &m, nil
 }
@@ -94,18 +74,18 @@ func (m *manifest) checkSizes(folder string) error {
 		shards += f.Bytes
 	}
 	if shards != 4*int64(m.Tokens) || m.Files[last].Bytes != documentBytes*int64(m.Documents) {
-		return &DamagedError{filepath.Join(folder, manifestName), "its sizes contradict each other"}
+		return atomicfile.Damaged(filepath.Join(folder, manifestName), "its sizes contradict each other")
 	}
 	for _, f := range m.Files {
 		if f.Name != filepath.Base(f.Name) {
-			return &DamagedError{filepath.Join(folder, manifestName), fmt.Sprintf("%q is no file of its folder", f.Name)}
+			return atomicfile.Damaged(filepath.Join(folder, manifestName), fmt.Sprintf("%q is no file of its folder", f.Name))
 		}
 		info, err := os.Stat(filepath.Join(folder, f.Name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if err != nil || info.Size() != f.Bytes {
-			return &DamagedError{filepath.Join(folder, f.Name), fmt.Sprintf("it has not the %d bytes it was written with", f.Bytes)}
+			return atomicfile.Damaged(filepath.Join(folder, f.Name), fmt.Sprintf("it has not the %d bytes it was written with", f.Bytes))
 		}
 	}
 	return nil

@@ -173,6 +173,6 @@ func (f *sumFile) Write(p []byte) (int, error) {
 	return f.file.Write(p)
 }
 
-func (f *sumFile) commit() (fileSum, error) {
-	return fileSum{f.name, f.size, hex.EncodeToString(f.sum.Sum(nil))}, f.file.Commit()
+func (f *sumFile) commit() (atomicfile.Sum, error) {
+	return atomicfile.Sum{Name: f.name, Bytes: f.size, SHA256: hex.EncodeToString(f.sum.Sum(nil))}, f.file.Commit()
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"plumb/internal/atomicfile"
 	"plumb/internal/tokenizer"
 )
 
@@ -49,7 +50,7 @@ func Build(docs iter.Seq2[Document, error], tok *tokenizer.Tokenizer, folder str
 
 func build(docs iter.Seq2[Document, error], tok *tokenizer.Tokenizer, folder string, perShard int) (*Stream, error) {
 	s, err := reuse(docs, tok, folder)
-	var damage *DamagedError
+	var damage *atomicfile.DamagedError
 	if s != nil || err != nil && !errors.As(err, &damage) {
 		return s, err
 	}
@@ -97,7 +98,7 @@ func addDocument(h hash.Hash, d Document) {
 }
 
 // Open opens the stream that Build left in folder and verifies every checksum.
-// What is damaged is a *DamagedError.
+// What is damaged is a *atomicfile.DamagedError.
 func Open(folder string) (*Stream, error) {
 	m, err := readManifest(folder)
 	if err != nil {
@@ -129,13 +130,13 @@ func load(folder string, m *manifest) (*Stream, error) {
 		at += int(pair[0])
 	}
 	if at != len(s.Tokens) {
-		return nil, &DamagedError{filepath.Join(folder, index.Name), fmt.Sprintf("its documents have %d tokens, the shards %d", at, len(s.Tokens))}
+		return nil, atomicfile.Damaged(filepath.Join(folder, index.Name), fmt.Sprintf("its documents have %d tokens, the shards %d", at, len(s.Tokens)))
 	}
 	return s, nil
 }
 
 // readNumbers reads a file of little-endian 32-bit numbers and verifies its checksum.
-func readNumbers(folder string, f fileSum, take func(uint32)) error {
+func readNumbers(folder string, f atomicfile.Sum, take func(uint32)) error {
 	path := filepath.Join(folder, f.Name)
 	file, err := os.Open(path)
 	if err != nil {
@@ -156,7 +157,7 @@ func readNumbers(folder string, f fileSum, take func(uint32)) error {
 		left -= int64(len(chunk))
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != f.SHA256 {
-		return &DamagedError{path, "its checksum does not fit"}
+		return atomicfile.Damaged(path, "its checksum does not fit")
 	}
 	return nil
 }

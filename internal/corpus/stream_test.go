@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumb/internal/atomicfile"
 	"plumb/internal/tokenizer"
 )
 
@@ -142,7 +143,7 @@ func TestDamage(t *testing.T) {
 					t.Fatal(err)
 				}
 				missing := name == manifestName && kind == "gone"
-				var damaged *DamagedError
+				var damaged *atomicfile.DamagedError
 				if _, err := Open(dir); !missing && (!errors.As(err, &damaged) || damaged.File != path) {
 					t.Errorf("Open: %v, want %s named", err, path)
 				}
