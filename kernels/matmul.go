@@ -104,9 +104,10 @@ const maxTileRows = 14
 //
 //	c[i][j] = (c[i][j] if add is not 0) + sum over p < steps of a[i][p] * b[p][j]
 //
-// cRow and aRow are the distance of rows and aStep that of steps in bytes. cols
-// is how many columns of the last vector c has. steps and tiles are at least 1.
-type tileFunc func(c, a, b *float32, cRow, aRow, aStep, steps, tiles, cols, add int)
+// cRow and aRow are the distance of rows, aStep and bStep that of steps in
+// bytes. cols is how many columns of the last vector c has; b is read in whole
+// vectors. steps and tiles are at least 1.
+type tileFunc func(c, a, b *float32, cRow, aRow, aStep, bStep, steps, tiles, cols, add int)
 
 // tileKernels has the tiles by rows and vectors.
 var tileKernels = func() (kernels [maxTileRows + 1][3]*perISA[tileFunc]) {
@@ -120,9 +121,8 @@ var tileKernels = func() (kernels [maxTileRows + 1][3]*perISA[tileFunc]) {
 
 // tileGeneric is the definition of every tile.
 func tileGeneric(rows, width int) tileFunc {
-	return func(c, a, b *float32, cRow, aRow, aStep, steps, tiles, cols, add int) {
+	return func(c, a, b *float32, cRow, aRow, aStep, bStep, steps, tiles, cols, add int) {
 		cols += width - 8
-		panel := unsafe.Slice(b, steps*width)
 		for row := range rows * tiles {
 			out := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(c), row*cRow)), cols)
 			if add == 0 {
@@ -130,7 +130,7 @@ func tileGeneric(rows, width int) tileFunc {
 			}
 			for p := range steps {
 				e := *(*float32)(unsafe.Add(unsafe.Pointer(a), row*aRow+p*aStep))
-				for j, w := range panel[p*width : p*width+cols] {
+				for j, w := range unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(b), p*bStep)), cols) {
 					out[j] = fma32(e, w, out[j])
 				}
 			}
@@ -234,7 +234,7 @@ func copyColumns(dst []float32, b matrix, from, to, cols, width int) {
 func (s shape) multiplyPacked(c, a matrix, panels []float32, stride, rows, steps, cols int, add bool) {
 	for j := 0; j < cols; {
 		width := s.panelWidth(j, cols)
-		s.panel(c.from(0, j), a, panels, rows, steps, min(width, cols-j), width, add)
+		s.panel(c.from(0, j), a, matrix{panels, width, 1}, rows, steps, min(width, cols-j), width, add)
 		j += width
 		if j < cols {
 			panels = panels[stride*width:]
@@ -242,16 +242,17 @@ func (s shape) multiplyPacked(c, a matrix, panels []float32, stride, rows, steps
 	}
 }
 
-// panel multiplies with one panel, of which have columns exist in c.
-func (s shape) panel(c, a matrix, panel []float32, rows, steps, have, width int, add bool) {
+// panel multiplies with width columns of b [steps, width], of which have exist
+// in c. b is read in place, by whole vectors.
+func (s shape) panel(c, a, b matrix, rows, steps, have, width int, add bool) {
 	for p := 0; p < steps; p += stepBlock {
 		n := min(stepBlock, steps-p)
-		s.rowTiles(c, a.from(0, p), panel[p*width:(p+n)*width], rows, n, have, width, add || p > 0)
+		s.rowTiles(c, a.from(0, p), b.from(p, 0), rows, n, have, width, add || p > 0)
 	}
 }
 
 // rowTiles cuts rows into tiles that differ by at most one row.
-func (s shape) rowTiles(c, a matrix, panel []float32, rows, steps, have, width int, add bool) {
+func (s shape) rowTiles(c, a, b matrix, rows, steps, have, width int, add bool) {
 	tiles := (rows + s.rows - 1) / s.rows
 	height, taller := rows/tiles, rows%tiles
 	row := 0
@@ -259,33 +260,33 @@ func (s shape) rowTiles(c, a matrix, panel []float32, rows, steps, have, width i
 		if run.tiles == 0 {
 			continue
 		}
-		s.run(c.from(row, 0), a.from(row, 0), panel, run.tiles, run.height, steps, have, width, add)
+		s.run(c.from(row, 0), a.from(row, 0), b, run.tiles, run.height, steps, have, width, add)
 		row += run.tiles * run.height
 	}
 }
 
 // run calls the kernel for tiles of one height, after a check of the last
 // elements that it will touch.
-func (s shape) run(c, a matrix, panel []float32, tiles, height, steps, have, width int, add bool) {
+func (s shape) run(c, a, b matrix, tiles, height, steps, have, width int, add bool) {
 	rows := tiles * height
-	_, _, _ = c.at(rows-1, have-1), a.at(rows-1, steps-1), panel[steps*width-1]
+	_, _, _ = c.at(rows-1, have-1), a.at(rows-1, steps-1), b.at(steps-1, width-1)
 	kernel := tileKernels[height][width/s.lanes].on(s.isa)
 	if have < width && s.ragged {
-		s.runRagged(kernel, c, a, panel, tiles, height, steps, have, width, add)
+		s.runRagged(kernel, c, a, b, tiles, height, steps, have, width, add)
 		return
 	}
-	kernel(&c.data[0], &a.data[0], &panel[0], 4*c.row, 4*a.row, 4*a.col, steps, tiles,
+	kernel(&c.data[0], &a.data[0], &b.data[0], 4*c.row, 4*a.row, 4*a.col, 4*b.row, steps, tiles,
 		have-(width-s.lanes), flag(add))
 }
 
 // runRagged computes tiles that are wider than c in a buffer.
-func (s shape) runRagged(kernel tileFunc, c, a matrix, panel []float32, tiles, height, steps, have, width int, add bool) {
+func (s shape) runRagged(kernel tileFunc, c, a, b matrix, tiles, height, steps, have, width int, add bool) {
 	r := raggedTiles.Get().(*[maxTileRows * 32]float32)
 	for tile := range tiles {
 		for i := range height {
 			copy(r[i*width:], c.data[(tile*height+i)*c.row:][:have])
 		}
-		kernel(&r[0], a.at(tile*height, 0), &panel[0], 4*width, 4*a.row, 4*a.col, steps, 1, s.lanes, flag(add))
+		kernel(&r[0], a.at(tile*height, 0), &b.data[0], 4*width, 4*a.row, 4*a.col, 4*b.row, steps, 1, s.lanes, flag(add))
 		for i := range height {
 			copy(c.data[(tile*height+i)*c.row:][:have], r[i*width:])
 		}

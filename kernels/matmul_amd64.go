@@ -52,91 +52,91 @@ func init() {
 }
 
 //go:noescape
-func tile1x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile1x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile2x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile2x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile3x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile3x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile4x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile4x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile5x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile5x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile6x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile6x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile7x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile7x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile8x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile8x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile9x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile9x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile10x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile10x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile11x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile11x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile12x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile12x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile13x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile13x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile14x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile14x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packRows1AVX512(dst *float32, src *float32, row int, steps int, cols int)
 
 //go:noescape
-func tile1x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile1x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile2x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile2x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile3x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile3x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile4x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile4x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile5x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile5x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile6x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile6x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile7x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile7x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile8x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile8x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile9x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile9x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile10x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile10x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile11x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile11x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile12x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile12x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile13x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile13x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile14x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile14x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packRows2AVX512(dst *float32, src *float32, row int, steps int, cols int)
@@ -145,43 +145,43 @@ func packRows2AVX512(dst *float32, src *float32, row int, steps int, cols int)
 func packColumnsAVX512(dst *float32, src *float32, row int, groups int, width int)
 
 //go:noescape
-func tile1x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile1x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile2x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile2x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile3x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile3x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile4x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile4x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile5x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile5x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile6x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile6x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packRows1AVX2(dst *float32, src *float32, row int, steps int, cols int)
 
 //go:noescape
-func tile1x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile1x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile2x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile2x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile3x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile3x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile4x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile4x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile5x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile5x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile6x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile6x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packRows2AVX2(dst *float32, src *float32, row int, steps int, cols int)

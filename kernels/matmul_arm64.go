@@ -25,55 +25,55 @@ func init() {
 }
 
 //go:noescape
-func tile1x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile1x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile2x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile2x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile3x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile3x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile4x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile4x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile5x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile5x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile6x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile6x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile7x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile7x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile8x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile8x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packRows1NEON(dst *float32, src *float32, row int, steps int, cols int)
 
 //go:noescape
-func tile1x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile1x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile2x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile2x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile3x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile3x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile4x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile4x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile5x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile5x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile6x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile6x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile7x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile7x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func tile8x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
+func tile8x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packRows2NEON(dst *float32, src *float32, row int, steps int, cols int)

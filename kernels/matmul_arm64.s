@@ -2,21 +2,21 @@
 
 #include "textflag.h"
 
-// func tile1x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile1x1NEON(SB), NOSPLIT, $0-80
+// func tile1x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile1x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_1:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_3
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -25,10 +25,12 @@ tile_1:
 zero_3:
 	WORD $0x6E201C00
 begin_4:
+	MOVD bStep+48(FP), R9
 steps_2:
-	FMOVQ.P 16(R5), F16
+	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	WORD $0x4F921200
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_2
@@ -38,23 +40,23 @@ steps_2:
 	BNE tile_1
 	RET
 
-// func tile2x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile2x1NEON(SB), NOSPLIT, $0-80
+// func tile2x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile2x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_5:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
 	MOVD R2, R11
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_7
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -66,12 +68,14 @@ zero_7:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 begin_8:
+	MOVD bStep+48(FP), R9
 steps_6:
-	FMOVQ.P 16(R5), F16
+	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	WORD $0x4F921200
 	WORD $0x4F931201
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_6
@@ -83,17 +87,17 @@ steps_6:
 	BNE tile_5
 	RET
 
-// func tile3x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile3x1NEON(SB), NOSPLIT, $0-80
+// func tile3x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile3x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_9:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -101,7 +105,7 @@ tile_9:
 	ADD R3, R2, R2
 	MOVD R2, R12
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_11
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -116,14 +120,16 @@ zero_11:
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 begin_12:
+	MOVD bStep+48(FP), R9
 steps_10:
-	FMOVQ.P 16(R5), F16
+	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
 	WORD $0x4F921200
 	WORD $0x4F931201
 	WORD $0x4F941202
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_10
@@ -137,17 +143,17 @@ steps_10:
 	BNE tile_9
 	RET
 
-// func tile4x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile4x1NEON(SB), NOSPLIT, $0-80
+// func tile4x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile4x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_13:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -157,7 +163,7 @@ tile_13:
 	ADD R3, R2, R2
 	MOVD R2, R13
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_15
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -175,8 +181,9 @@ zero_15:
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 begin_16:
+	MOVD bStep+48(FP), R9
 steps_14:
-	FMOVQ.P 16(R5), F16
+	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -185,6 +192,7 @@ steps_14:
 	WORD $0x4F931201
 	WORD $0x4F941202
 	WORD $0x4F951203
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_14
@@ -200,17 +208,17 @@ steps_14:
 	BNE tile_13
 	RET
 
-// func tile5x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile5x1NEON(SB), NOSPLIT, $0-80
+// func tile5x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile5x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_17:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -222,7 +230,7 @@ tile_17:
 	ADD R3, R2, R2
 	MOVD R2, R14
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_19
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -243,8 +251,9 @@ zero_19:
 	WORD $0x6E231C63
 	WORD $0x6E241C84
 begin_20:
+	MOVD bStep+48(FP), R9
 steps_18:
-	FMOVQ.P 16(R5), F16
+	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -255,6 +264,7 @@ steps_18:
 	WORD $0x4F941202
 	WORD $0x4F951203
 	WORD $0x4F961204
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_18
@@ -272,17 +282,17 @@ steps_18:
 	BNE tile_17
 	RET
 
-// func tile6x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile6x1NEON(SB), NOSPLIT, $0-80
+// func tile6x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile6x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_21:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -296,7 +306,7 @@ tile_21:
 	ADD R3, R2, R2
 	MOVD R2, R15
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_23
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -320,8 +330,9 @@ zero_23:
 	WORD $0x6E241C84
 	WORD $0x6E251CA5
 begin_24:
+	MOVD bStep+48(FP), R9
 steps_22:
-	FMOVQ.P 16(R5), F16
+	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -334,6 +345,7 @@ steps_22:
 	WORD $0x4F951203
 	WORD $0x4F961204
 	WORD $0x4F971205
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_22
@@ -353,17 +365,17 @@ steps_22:
 	BNE tile_21
 	RET
 
-// func tile7x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile7x1NEON(SB), NOSPLIT, $0-80
+// func tile7x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile7x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_25:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -379,7 +391,7 @@ tile_25:
 	ADD R3, R2, R2
 	MOVD R2, R16
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_27
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -406,8 +418,9 @@ zero_27:
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 begin_28:
+	MOVD bStep+48(FP), R9
 steps_26:
-	FMOVQ.P 16(R5), F16
+	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -422,6 +435,7 @@ steps_26:
 	WORD $0x4F961204
 	WORD $0x4F971205
 	WORD $0x4F981206
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_26
@@ -443,17 +457,17 @@ steps_26:
 	BNE tile_25
 	RET
 
-// func tile8x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile8x1NEON(SB), NOSPLIT, $0-80
+// func tile8x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile8x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_29:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -471,7 +485,7 @@ tile_29:
 	ADD R3, R2, R2
 	MOVD R2, R17
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_31
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -501,8 +515,9 @@ zero_31:
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
 begin_32:
+	MOVD bStep+48(FP), R9
 steps_30:
-	FMOVQ.P 16(R5), F16
+	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -519,6 +534,7 @@ steps_30:
 	WORD $0x4F971205
 	WORD $0x4F981206
 	WORD $0x4F991207
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_30
@@ -559,21 +575,21 @@ rows_33:
 	BNE rows_33
 	RET
 
-// func tile1x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile1x2NEON(SB), NOSPLIT, $0-80
+// func tile1x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile1x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_34:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_36
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -584,12 +600,14 @@ zero_36:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 begin_37:
+	MOVD bStep+48(FP), R9
 steps_35:
-	FMOVQ.P 16(R5), F16
-	FMOVQ.P 16(R5), F17
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
 	WORD $0x4F921200
 	WORD $0x4F921221
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_35
@@ -600,23 +618,23 @@ steps_35:
 	BNE tile_34
 	RET
 
-// func tile2x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile2x2NEON(SB), NOSPLIT, $0-80
+// func tile2x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile2x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_38:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
 	MOVD R2, R11
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_40
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -632,15 +650,17 @@ zero_40:
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 begin_41:
+	MOVD bStep+48(FP), R9
 steps_39:
-	FMOVQ.P 16(R5), F16
-	FMOVQ.P 16(R5), F17
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	WORD $0x4F921200
 	WORD $0x4F921221
 	WORD $0x4F931202
 	WORD $0x4F931223
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_39
@@ -654,17 +674,17 @@ steps_39:
 	BNE tile_38
 	RET
 
-// func tile3x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile3x2NEON(SB), NOSPLIT, $0-80
+// func tile3x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile3x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_42:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -672,7 +692,7 @@ tile_42:
 	ADD R3, R2, R2
 	MOVD R2, R12
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_44
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -693,9 +713,10 @@ zero_44:
 	WORD $0x6E241C84
 	WORD $0x6E251CA5
 begin_45:
+	MOVD bStep+48(FP), R9
 steps_43:
-	FMOVQ.P 16(R5), F16
-	FMOVQ.P 16(R5), F17
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -705,6 +726,7 @@ steps_43:
 	WORD $0x4F931223
 	WORD $0x4F941204
 	WORD $0x4F941225
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_43
@@ -721,17 +743,17 @@ steps_43:
 	BNE tile_42
 	RET
 
-// func tile4x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile4x2NEON(SB), NOSPLIT, $0-80
+// func tile4x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile4x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_46:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -741,7 +763,7 @@ tile_46:
 	ADD R3, R2, R2
 	MOVD R2, R13
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_48
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -767,9 +789,10 @@ zero_48:
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
 begin_49:
+	MOVD bStep+48(FP), R9
 steps_47:
-	FMOVQ.P 16(R5), F16
-	FMOVQ.P 16(R5), F17
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -782,6 +805,7 @@ steps_47:
 	WORD $0x4F941225
 	WORD $0x4F951206
 	WORD $0x4F951227
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_47
@@ -801,17 +825,17 @@ steps_47:
 	BNE tile_46
 	RET
 
-// func tile5x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile5x2NEON(SB), NOSPLIT, $0-80
+// func tile5x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile5x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_50:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -823,7 +847,7 @@ tile_50:
 	ADD R3, R2, R2
 	MOVD R2, R14
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_52
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -854,9 +878,10 @@ zero_52:
 	WORD $0x6E281D08
 	WORD $0x6E291D29
 begin_53:
+	MOVD bStep+48(FP), R9
 steps_51:
-	FMOVQ.P 16(R5), F16
-	FMOVQ.P 16(R5), F17
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -872,6 +897,7 @@ steps_51:
 	WORD $0x4F951227
 	WORD $0x4F961208
 	WORD $0x4F961229
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_51
@@ -894,17 +920,17 @@ steps_51:
 	BNE tile_50
 	RET
 
-// func tile6x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile6x2NEON(SB), NOSPLIT, $0-80
+// func tile6x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile6x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_54:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -918,7 +944,7 @@ tile_54:
 	ADD R3, R2, R2
 	MOVD R2, R15
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_56
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -954,9 +980,10 @@ zero_56:
 	WORD $0x6E2A1D4A
 	WORD $0x6E2B1D6B
 begin_57:
+	MOVD bStep+48(FP), R9
 steps_55:
-	FMOVQ.P 16(R5), F16
-	FMOVQ.P 16(R5), F17
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -975,6 +1002,7 @@ steps_55:
 	WORD $0x4F961229
 	WORD $0x4F97120A
 	WORD $0x4F97122B
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_55
@@ -1000,17 +1028,17 @@ steps_55:
 	BNE tile_54
 	RET
 
-// func tile7x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile7x2NEON(SB), NOSPLIT, $0-80
+// func tile7x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile7x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_58:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -1026,7 +1054,7 @@ tile_58:
 	ADD R3, R2, R2
 	MOVD R2, R16
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_60
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -1067,9 +1095,10 @@ zero_60:
 	WORD $0x6E2C1D8C
 	WORD $0x6E2D1DAD
 begin_61:
+	MOVD bStep+48(FP), R9
 steps_59:
-	FMOVQ.P 16(R5), F16
-	FMOVQ.P 16(R5), F17
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -1091,6 +1120,7 @@ steps_59:
 	WORD $0x4F97122B
 	WORD $0x4F98120C
 	WORD $0x4F98122D
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_59
@@ -1119,17 +1149,17 @@ steps_59:
 	BNE tile_58
 	RET
 
-// func tile8x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile8x2NEON(SB), NOSPLIT, $0-80
+// func tile8x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile8x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
-	MOVD tiles+56(FP), R7
+	MOVD tiles+64(FP), R7
 tile_62:
 	MOVD b+16(FP), R5
-	MOVD steps+48(FP), R6
+	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
@@ -1147,7 +1177,7 @@ tile_62:
 	ADD R3, R2, R2
 	MOVD R2, R17
 	ADD R3, R2, R2
-	MOVD add+72(FP), R9
+	MOVD add+80(FP), R9
 	CBZ R9, zero_64
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
@@ -1193,9 +1223,10 @@ zero_64:
 	WORD $0x6E2E1DCE
 	WORD $0x6E2F1DEF
 begin_65:
+	MOVD bStep+48(FP), R9
 steps_63:
-	FMOVQ.P 16(R5), F16
-	FMOVQ.P 16(R5), F17
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
 	FMOVS (R12)(R8), F20
@@ -1220,6 +1251,7 @@ steps_63:
 	WORD $0x4F98122D
 	WORD $0x4F99120E
 	WORD $0x4F99122F
+	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_63

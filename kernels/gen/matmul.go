@@ -22,7 +22,7 @@ func emitMatMul(a *Asm) {
 
 var tileParams = []Param{
 	{"c", "*float32"}, {"a", "*float32"}, {"b", "*float32"},
-	{"cRow", "int"}, {"aRow", "int"}, {"aStep", "int"},
+	{"cRow", "int"}, {"aRow", "int"}, {"aStep", "int"}, {"bStep", "int"},
 	{"steps", "int"}, {"tiles", "int"}, {"cols", "int"}, {"add", "int"},
 }
 
@@ -55,8 +55,8 @@ func (t tile) masked(vector int) bool { return t.T.Name == "avx512" && vector ==
 
 // Registers of the amd64 tile: SI and DI point to rows 0 and 7 of a; R8, R9
 // and R10 are 1, 3 and 5 row strides; R11 is the step of a; BX points into b;
-// CX counts steps; DX is c, AX its row stride, R12 the tile's a, R13 scratch,
-// R15 the tiles left.
+// CX counts steps; DX is c, AX its row stride, R12 the tile's a, R13 the step
+// of b or scratch, R15 the tiles left.
 func (t tile) emitAMD64() {
 	for _, load := range [][2]string{{"c", "DX"}, {"a", "R12"}, {"cRow", "AX"}, {"aRow", "R8"}, {"aStep", "R11"}, {"tiles", "R15"}} {
 		t.Ins("MOVQ %s, %s", t.arg(load[0]), load[1])
@@ -128,21 +128,20 @@ func (t tile) stepsAMD64() {
 	}
 	t.Ins("MOVQ %s, BX", t.arg("b"))
 	t.Ins("MOVQ %s, CX", t.arg("steps"))
+	t.Ins("MOVQ %s, R13", t.arg("bStep"))
 	t.Ins("SUBQ $%d, CX", tileUnroll)
 	t.Ins("JLT %s", rest)
 	t.Label(loop)
-	for u := range tileUnroll {
-		t.stepAMD64(u)
+	for range tileUnroll {
+		t.stepAMD64()
 	}
-	t.Ins("ADDQ $%d, BX", tileUnroll*t.vectors*t.T.Lanes*4)
 	t.Ins("SUBQ $%d, CX", tileUnroll)
 	t.Ins("JGE %s", loop)
 	t.Label(rest)
 	t.Ins("ADDQ $%d, CX", tileUnroll)
 	t.Ins("JEQ %s", end)
 	t.Label(one)
-	t.stepAMD64(0)
-	t.Ins("ADDQ $%d, BX", t.vectors*t.T.Lanes*4)
+	t.stepAMD64()
 	t.Ins("DECQ CX")
 	t.Ins("JNE %s", one)
 	t.Label(end)
@@ -154,14 +153,14 @@ var rowAMD64 = []string{
 	"(DI)", "(SI)(R8*8)", "(DI)(R8*2)", "(SI)(R10*2)", "(DI)(R8*4)", "(SI)(R9*4)", "(DI)(R9*2)",
 }
 
-func (t tile) stepAMD64(u int) {
+func (t tile) stepAMD64() {
 	first := 28 // the two registers of b, then two for elements of a
 	if t.T.Name == "avx2" {
 		first = 12
 	}
 	size := t.T.Lanes * 4
 	for v := range t.vectors {
-		t.Ins("VMOVUPS %d(BX), %s", (u*t.vectors+v)*size, t.reg(first+v))
+		t.Ins("VMOVUPS %d(BX), %s", v*size, t.reg(first+v))
 	}
 	for row := range t.rows {
 		element := t.reg(first + 2 + row%2)
@@ -170,6 +169,7 @@ func (t tile) stepAMD64(u int) {
 			t.Ins("VFMADD231PS %s, %s, %s", t.reg(first+v), element, t.acc(row, v))
 		}
 	}
+	t.Ins("ADDQ R13, BX")
 	t.Ins("ADDQ R11, SI")
 	if t.rows > 7 {
 		t.Ins("ADDQ R11, DI")
@@ -193,7 +193,8 @@ func (t tile) finishAMD64() {
 
 // Registers of the arm64 tile: R0 is c, R1 its row stride, R2 the tile's a, R3
 // the row stride of a, R4 its step, R5 points into b, R6 counts steps, R7 the
-// tiles left, R8 the offset of the step in a, R9 scratch, R10 to R17 the rows.
+// tiles left, R8 the offset of the step in a, R9 scratch and then the step of
+// b, R10 to R17 the rows.
 func (t tile) emitARM64() {
 	for _, load := range [][2]string{{"c", "R0"}, {"cRow", "R1"}, {"a", "R2"}, {"aRow", "R3"}, {"aStep", "R4"}, {"tiles", "R7"}} {
 		t.Ins("MOVD %s, %s", t.arg(load[0]), load[1])
@@ -222,9 +223,10 @@ func (t tile) emitARM64() {
 		t.Zero(N(i))
 	}
 	t.Label(begin)
+	t.Ins("MOVD %s, R9", t.arg("bStep"))
 	t.Label(loop)
 	for v := range t.vectors {
-		t.Ins("FMOVQ.P 16(R5), F%d", 16+v)
+		t.Ins("FMOVQ %d(R5), F%d", 16*v, 16+v)
 	}
 	for row := range t.rows {
 		t.Ins("FMOVS (R%d)(R8), F%d", 10+row, 18+row)
@@ -234,6 +236,7 @@ func (t tile) emitARM64() {
 			t.word(0x4F801000, row*t.vectors+v, 16+v, 18+row) // FMLA by element 0
 		}
 	}
+	t.Ins("ADD R9, R5, R5")
 	t.Ins("ADD R4, R8, R8")
 	t.Ins("SUBS $1, R6, R6")
 	t.Ins("BNE %s", loop)
