@@ -13,6 +13,8 @@ import (
 type Heads struct {
 	Query, KV, Dim int
 	Scale          float32
+	Window         int     // keys that a row reads, its own included; 0: all up to its own
+	SoftCap        float32 // scores s become SoftCap·tanh(s/SoftCap); 0: they stay
 }
 
 // Attention lets each of tq query rows read the keys up to its own position,
@@ -20,6 +22,7 @@ type Heads struct {
 //
 //	out[i] = sum over j <= past+i of softmax(Scale * q[i]·k[j]) * v[j]
 //
+// with a Window only j > past+i-Window, and with a SoftCap scores are bent first.
 // q and out are [tq, Query*Dim]; k and v are [past+tq, KV*Dim], of which the
 // first past rows were computed before. lse [tq, Query] receives the
 // logarithm of each softmax's sum in nats, which AttentionBack needs; it may
@@ -54,7 +57,8 @@ const queryBlock = 28
 
 // must panics unless h is sound and the lengths are as expected.
 func (h Heads) must(kernel string, rows, keys int, lengths ...int) {
-	if h.Query < 1 || h.KV < 1 || h.Dim < 1 || h.Query%h.KV != 0 || rows < 0 || keys < rows {
+	if h.Query < 1 || h.KV < 1 || h.Dim < 1 || h.Query%h.KV != 0 || rows < 0 || keys < rows ||
+		h.Window < 0 || !(h.SoftCap >= 0) {
 		panic(fmt.Sprintf("kernels.%s: heads %+v, %d rows, %d keys", kernel, h, rows, keys))
 	}
 	for i := 0; i < len(lengths); i += 2 {
@@ -255,6 +259,8 @@ func (f *attendBlock) run(head, heads, row, rows int) {
 	f.gather(f.q, f.attention.q, head, heads, row, rows, f.scale)
 	s.multiplyPacked(f.p, f.q, f.k, f.Dim, all, f.Dim, scoreColumns(end, f.keys), false)
 	for h := range heads {
+		f.capScores(f.p.from(h*rows, 0), rows, f.past+row+1)
+		f.hideScores(f.p.from(h*rows, 0), rows, f.past+row+1)
 		f.softmaxRows(f.p.from(h*rows, 0), rows, f.past+row+1, end, f.tops[h*rows:], f.sums[h*rows:])
 	}
 	logSums.on(s.isa)(&f.tops[0], &f.sums[0], all)
@@ -264,6 +270,23 @@ func (f *attendBlock) run(head, heads, row, rows int) {
 	s.multiplyPacked(f.o, f.p, f.v, f.keys, all, end, f.Dim, false)
 	for h := range heads {
 		f.scaleRows(f.queryMatrix(f.out, f.sequence, head+h, row), f.o.from(h*rows, 0), rows, f.Dim, f.sums[h*rows:], 1)
+	}
+}
+
+// capScores bends row r of p, n+r scores, to the soft cap, if there is one.
+func (at *attention) capScores(p matrix, rows, n int) {
+	for r := 0; r < rows && at.SoftCap > 0; r++ {
+		softCaps.on(at.shape.isa)(p.data[r*p.row:][:n+r], at.SoftCap, 1/at.SoftCap)
+	}
+}
+
+// hideScores leaves of row r of p, n+r scores, only those of the window.
+func (at *attention) hideScores(p matrix, rows, n int) {
+	for r := 0; r < rows && at.Window > 0; r++ {
+		hidden := p.data[r*p.row:][:max(0, n+r-at.Window)]
+		for j := range hidden {
+			hidden[j] = float32(math.Inf(-1))
+		}
 	}
 }
 
@@ -326,9 +349,15 @@ func (at *attention) backwardTask(task int) {
 	buf := scratches.Get().(*scratch)
 	kLen, tLen, bLen := s.packedLen(keys, dim), s.packedLen(dim, keys), s.packedLen(at.stackCap(), dim)
 	more := at.stackCap()*(dim+(keys+15)&^15) + 1
+	if at.SoftCap > 0 {
+		more += at.stackCap() * ((keys + 15) &^ 15)
+	}
 	b := backBlock{stack: at.newStack(sequence, g, keys, buf.floats(kLen+2*tLen+bLen+at.stackLen(keys)+more))}
 	b.k, b.kT, b.vT, b.block = b.free.take(kLen), b.free.take(tLen), b.free.take(tLen), b.free.take(bLen)
 	b.ds, b.do, b.one = b.newScores(), matrix{b.free.take(b.cap * dim), dim, 1}, b.free.constant(1)
+	if at.SoftCap > 0 {
+		b.capped = b.newScores()
+	}
 	b.dk, b.dv = at.keyMatrix(at.dk, sequence, g), at.keyMatrix(at.dv, sequence, g)
 	s.pack(b.k, at.keyMatrix(at.k, sequence, g), keys, dim)
 	s.pack(b.kT, at.keyMatrix(at.k, sequence, g).transposed(), dim, keys)
@@ -356,6 +385,7 @@ type backBlock struct {
 	block  []float32 // a stack of rows of dout or q, packed
 	do     matrix    // [cap, Dim] rows of dout
 	ds     matrix    // [cap, keys] gradients of probabilities, then of scores
+	capped matrix    // [cap, keys] scores after the soft cap, where there is one
 	one    []float32 // 1 alone
 	dk, dv matrix
 }
@@ -388,9 +418,28 @@ func (b *backBlock) scoreGradients(head, heads, row, rows int) {
 	for h := range heads {
 		p, ds, do := b.p.from(h*rows, 0), b.ds.from(h*rows, 0), b.do.from(h*rows, 0)
 		out := b.queryMatrix(b.out, b.sequence, head+h, row)
+		b.capScores(p, rows, row+1)
+		b.keepCapped(h, rows, row+1)
+		b.hideScores(p, rows, row+1)
 		_, _, _, _ = p.at(rows-1, (end-1)|15), ds.at(rows-1, (end-1)|15), do.at(rows-1, b.Dim-1), out.at(rows-1, b.Dim-1)
 		dotRows.on(b.shape.isa)(&means[h*rows], &do.data[0], &out.data[0], 4*do.row, 4*out.row, rows, b.Dim)
 		scoreGradientRows.on(b.shape.isa)(&p.data[0], &ds.data[0], 4*p.row, rows, row+1, end, &lse[h*rows], &means[h*rows])
+		b.uncap(h, rows, row+1)
+	}
+}
+
+// keepCapped notes the capped scores of the h-th head, row r of them n+r, before
+// they become probabilities.
+func (b *backBlock) keepCapped(h, rows, n int) {
+	for r := 0; r < rows && b.SoftCap > 0; r++ {
+		copy(b.capped.from(h*rows+r, 0).data[:n+r], b.p.from(h*rows+r, 0).data)
+	}
+}
+
+// uncap turns gradients of capped scores into those of the scores themselves.
+func (b *backBlock) uncap(h, rows, n int) {
+	for r := 0; r < rows && b.SoftCap > 0; r++ {
+		softCapBacks.on(b.shape.isa)(b.ds.from(h*rows+r, 0).data[:n+r], b.capped.from(h*rows+r, 0).data[:n+r], 1/b.SoftCap)
 	}
 }
 

@@ -40,13 +40,17 @@ var attentionShapes = []struct {
 	h        Heads
 	batch, t int
 }{
-	{Heads{1, 1, 1, 1}, 1, 1},
-	{Heads{2, 1, 4, 0.5}, 2, 3},
-	{Heads{4, 2, 16, 0.25}, 2, 33},
-	{Heads{3, 3, 7, 0.4}, 1, 40},
-	{Heads{6, 2, 24, 0.2}, 1, 65},
-	{Heads{2, 1, 65, 0.12}, 1, 70},
-	{Heads{10, 2, 8, 0.3}, 1, 61},
+	{Heads{Query: 1, KV: 1, Dim: 1, Scale: 1}, 1, 1},
+	{Heads{Query: 2, KV: 1, Dim: 4, Scale: 0.5}, 2, 3},
+	{Heads{Query: 4, KV: 2, Dim: 16, Scale: 0.25}, 2, 33},
+	{Heads{Query: 3, KV: 3, Dim: 7, Scale: 0.4}, 1, 40},
+	{Heads{Query: 6, KV: 2, Dim: 24, Scale: 0.2}, 1, 65},
+	{Heads{Query: 2, KV: 1, Dim: 65, Scale: 0.12}, 1, 70},
+	{Heads{Query: 10, KV: 2, Dim: 8, Scale: 0.3}, 1, 61},
+	{Heads{Query: 4, KV: 2, Dim: 8, Scale: 0.3, Window: 1}, 1, 20},
+	{Heads{Query: 4, KV: 2, Dim: 16, Scale: 0.25, Window: 19}, 2, 65},
+	{Heads{Query: 4, KV: 1, Dim: 12, Scale: 0.5, SoftCap: 1.5}, 2, 40},
+	{Heads{Query: 6, KV: 2, Dim: 24, Scale: 0.4, Window: 33, SoftCap: 3}, 1, 70},
 }
 
 // naiveAttention is out in float64 by the formula.
@@ -61,7 +65,14 @@ func naiveAttention(h Heads, t int, q, k, v []float32) (out, lse []float64) {
 				for d := range h.Dim {
 					score += float64(q[(i*h.Query+head)*h.Dim+d]) * float64(k[(j*h.KV+g)*h.Dim+d])
 				}
-				terms[j] = math.Exp(score * float64(h.Scale))
+				score *= float64(h.Scale)
+				if h.SoftCap > 0 {
+					score = float64(h.SoftCap) * math.Tanh(score/float64(h.SoftCap))
+				}
+				if h.Window > 0 && j <= i-h.Window {
+					continue
+				}
+				terms[j] = math.Exp(score)
 				sum += terms[j]
 			}
 			lse[i*h.Query+head] = math.Log(sum)
@@ -203,7 +214,7 @@ func checkContinuation(t *testing.T, c *attentionCase) {
 }
 
 func TestAttentionConcurrentCallers(t *testing.T) {
-	h := Heads{4, 2, 16, 0.25}
+	h := Heads{Query: 4, KV: 2, Dim: 16, Scale: 0.25}
 	want := newAttentionCase(h, 4, 150, 8)
 	withWorkers(1, want.run)
 	withWorkers(3, func() {
@@ -220,7 +231,7 @@ func TestAttentionConcurrentCallers(t *testing.T) {
 }
 
 func TestAttentionAllocatesLittle(t *testing.T) {
-	c := newAttentionCase(Heads{4, 2, 16, 0.25}, 2, 70, 9)
+	c := newAttentionCase(Heads{Query: 4, KV: 2, Dim: 16, Scale: 0.25}, 2, 70, 9)
 	withWorkers(1, func() {
 		// The race detector makes pools forget, hence more than 0.
 		if n := testing.AllocsPerRun(20, c.run); n > 8 {

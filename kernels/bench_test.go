@@ -41,7 +41,7 @@ func BenchmarkAttention(b *testing.B) {
 		h        Heads
 		batch, t int
 	}{
-		{Heads{6, 2, 16, 0.25}, 8, 256}, {Heads{4, 2, 32, 0.17}, 8, 256}, {Heads{3, 3, 32, 0.17}, 8, 128}, {Heads{4, 4, 64, 0.125}, 1, 1024},
+		{Heads{Query: 6, KV: 2, Dim: 16, Scale: 0.25}, 8, 256}, {Heads{Query: 4, KV: 2, Dim: 32, Scale: 0.17}, 8, 256}, {Heads{Query: 3, KV: 3, Dim: 32, Scale: 0.17}, 8, 128}, {Heads{Query: 4, KV: 4, Dim: 64, Scale: 0.125}, 1, 1024},
 	} {
 		c := newAttentionCase(s.h, s.batch, s.t, 1)
 		c.run()

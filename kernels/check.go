@@ -72,7 +72,10 @@ func checkCases() []checkCase {
 		cases = append(cases, checkCase{fmt.Sprintf("products %d×%d×%d", m, k, n), func() []float32 { return checkProducts(m, k, n) }})
 	}
 	for _, t := range []int{1, 17, 70} {
-		cases = append(cases, checkCase{fmt.Sprintf("attention over %d tokens", t), func() []float32 { return checkAttention(t) }})
+		cases = append(cases, checkCase{fmt.Sprintf("attention over %d tokens", t), func() []float32 { return checkAttention(t, Heads{}) }})
+		cases = append(cases, checkCase{fmt.Sprintf("attention over a window of %d tokens", t), func() []float32 {
+			return checkAttention(t, Heads{Window: 11, SoftCap: 0.5})
+		}})
 	}
 	for _, width := range []int{1, 15, 16, 17, 64, 100} {
 		cases = append(cases, checkCase{fmt.Sprintf("rows of %d", width), func() []float32 { return checkRows(width) }})
@@ -94,9 +97,9 @@ func checkProducts(m, k, n int) []float32 {
 
 // checkAttention runs causal attention over two sequences of t tokens, forward
 // and backward, with grouped heads of a width that is no multiple of a vector's.
-func checkAttention(t int) []float32 {
+func checkAttention(t int, h Heads) []float32 {
 	const batch = 2
-	h := Heads{Query: 4, KV: 2, Dim: 20, Scale: 0.25}
+	h.Query, h.KV, h.Dim, h.Scale = 4, 2, 20, 0.25
 	queries, keys := batch*t*h.Query*h.Dim, batch*t*h.KV*h.Dim
 	q, k, v, dout := noise(queries, 1), noise(keys, 2), noise(keys, 3), noise(queries, 4)
 	out, lse := make([]float32, queries), make([]float32, batch*t*h.Query)
@@ -132,6 +135,8 @@ func checkRows(width int) []float32 {
 	kernel(1, func(o [][]float32) { GELUTanhBack(o[0], y, x) })
 	kernel(1, func(o [][]float32) { GELUErf(o[0], x) })
 	kernel(1, func(o [][]float32) { GELUErfBack(o[0], y, x) })
+	kernel(1, func(o [][]float32) { copy(o[0], x); SoftCap(o[0], 0.7) })
+	kernel(1, func(o [][]float32) { copy(o[0], x); SoftCapBack(o[0], y, 0.7) })
 	kernel(1, func(o [][]float32) { Softmax(o[0], x, rows) })
 	kernel(1, func(o [][]float32) {
 		copy(o[0], x)

@@ -165,6 +165,8 @@ var rowCases = []rowCase{
 	{"GELUErfBack", on("ttt"), func(in [][]float32, _, _ int) []float64 { GELUErfBack(in[0], in[1], in[2]); return nil }},
 	{"ReLU", on("tt"), func(in [][]float32, _, _ int) []float64 { ReLU(in[0], in[1]); return nil }},
 	{"ReLUBack", on("ttt"), func(in [][]float32, _, _ int) []float64 { ReLUBack(in[0], in[1], in[2]); return nil }},
+	{"SoftCap", on("t"), func(in [][]float32, _, _ int) []float64 { SoftCap(in[0], 0.6); return nil }},
+	{"SoftCapBack", on("tt"), func(in [][]float32, _, _ int) []float64 { SoftCapBack(in[0], in[1], 2.5); return nil }},
 	{"Rotary", func(rows, c int) [][]float32 { return on("t")(rows, 3*(10+c)) }, func(in [][]float32, rows, c int) []float64 {
 		Rotary(in[0], positionsOf(rows), 3, 10+c, testTable)
 		return nil

@@ -27,7 +27,7 @@ func TestProductsGolden(t *testing.T) {
 			f.run(dst, a, b, m, k, n)
 			fmt.Fprintf(&lines, "%s %s\n", hashOf(dst), f.name)
 		}
-		c := newAttentionCase(Heads{6, 2, 24, 0.2}, 2, 65, 23)
+		c := newAttentionCase(Heads{Query: 6, KV: 2, Dim: 24, Scale: 0.2}, 2, 65, 23)
 		r := rand.New(rand.NewPCG(24, 25))
 		for _, x := range [][]float32{c.q, c.k, c.v, c.dout} {
 			fillUniform(r, x)

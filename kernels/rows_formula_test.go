@@ -353,6 +353,25 @@ func TestRotaryFormula(t *testing.T) {
 	}
 }
 
+func TestSoftCapFormula(t *testing.T) {
+	const limit = 30.0
+	for _, x := range []float64{0, 1e-30, 1e-3, 1, 10, 10.606, 10.607, -10.7, 29, 30, -100, 1e5, math.Inf(1), math.Inf(-1)} {
+		got := []float32{float32(x)}
+		SoftCap(got, limit)
+		want := limit * math.Tanh(float64(float32(x))/limit)
+		if math.Abs(float64(got[0])-want) > 5e-7*math.Abs(want) {
+			t.Errorf("SoftCap(%v) = %v, want %v", x, got[0], want)
+		}
+		slope := []float32{2}
+		SoftCapBack(slope, got, limit)
+		about(t, "slope", 0, slope[0], 2*(1-want/limit*want/limit), 1e-6)
+	}
+	broken := []float32{float32(math.NaN())}
+	if SoftCap(broken, limit); broken[0] == broken[0] {
+		t.Errorf("SoftCap(NaN) = %v", broken[0])
+	}
+}
+
 func TestEmbeddingAddsRowsInOrder(t *testing.T) {
 	table := []float32{1, 2, 3, 4, 5, 6}
 	got := make([]float32, 8)
