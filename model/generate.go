@@ -84,7 +84,7 @@ func (d *decoder) feed(tokens []int32) []float32 {
 	d.past += len(tokens)
 	m := d.s.m
 	last := p.normed[(len(tokens)-1)*m.cfg.Width : len(tokens)*m.cfg.Width]
-	kernels.MatMul(d.logits, last, m.head, 1, m.cfg.Width, m.cfg.Vocab)
+	m.logits(d.logits, last, 1)
 	return d.logits
 }
 

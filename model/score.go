@@ -190,7 +190,7 @@ func (s *scorer) score(p *pass, sums []float64, greedy []bool) {
 		for i, row := range s.at[from:to] {
 			copy(s.states[i*c:(i+1)*c], p.normed[row*c:(row+1)*c])
 		}
-		kernels.MatMul(s.logits[:n*v], s.states[:n*c], s.m.head, n, c, v)
+		s.m.logits(s.logits, s.states, n)
 		kernels.LogProbs(s.logs[:n], s.best[:n], s.logits[:n*v], s.targets[from:to])
 		for i := range n {
 			owner := s.owner[from+i]
