@@ -142,6 +142,7 @@ func (s *scoring) tasks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.Freeze()
 	tok, err := tokenizer.Load(dir)
 	if err != nil {
 		return err

@@ -35,8 +35,11 @@ const (
 )
 
 // Save writes m into the folder dir, which is made if absent. Each file is
-// replaced whole or not at all, the weights last.
+// replaced whole or not at all, the weights last. A frozen model is refused.
 func (m *Model) Save(dir string) error {
+	if m.frozen {
+		return errors.New("a frozen model cannot be saved: load it again and save it without Freeze")
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

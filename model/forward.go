@@ -14,7 +14,7 @@ func (m *Model) forward(p *pass) {
 
 // embed looks the tokens up, scales them, and adds learned positions.
 func (m *Model) embed(p *pass) {
-	kernels.Embedding(p.x, m.embedding, p.tokens)
+	m.lookUp(p.x, p.tokens)
 	if m.embedScale != 1 {
 		kernels.Scale(p.x, m.embedScale)
 	}

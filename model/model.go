@@ -24,11 +24,14 @@ type Model struct {
 	position   []float32 // [context, c], nil with rotary positions
 	blocks     []*block
 	norm       norm
-	head       Linear // [v, c]; the embedding itself when tied
+	head       []float32 // [v, c]; the embedding itself when tied
 	rotary     *kernels.RotaryTable
 	gradEmbed  []float32
 	gradPos    []float32
+	gradHead   []float32
 	scoring    *scorer // memory of LogProbs and Generate, made at first use
+	frozen     bool
+	packedHead *kernels.Packed // head of a frozen model, whose memory it took
 	embedScale float32
 }
 
@@ -83,10 +86,16 @@ func (m *Model) Config() arch.Config { return m.cfg }
 func (m *Model) Context() int { return m.cfg.Context }
 
 // Params lists the weights in the order of their file. They share memory with m.
-func (m *Model) Params() []Param { return m.params }
+// It panics when m is frozen.
+func (m *Model) Params() []Param {
+	m.mustNotBeFrozen("Params")
+	return m.params
+}
 
-// EnableTraining gives every parameter a gradient, zero at first.
+// EnableTraining gives every parameter a gradient, zero at first. It panics
+// when m is frozen.
 func (m *Model) EnableTraining() {
+	m.mustNotBeFrozen("EnableTraining")
 	total := 0
 	for _, p := range m.params {
 		total += len(p.Data)
@@ -139,7 +148,10 @@ func (m *Model) bind() {
 		m.blocks[i] = bindBlock(c, b)
 	}
 	m.norm = b.norm(c)
-	m.head = b.head(c, m.embedding, m.gradEmbed)
+	m.head, m.gradHead = m.embedding, m.gradEmbed
+	if !c.TiedHead {
+		m.head, m.gradHead = b.next()
+	}
 	if len(b.rest) != 0 {
 		panic(fmt.Sprintf("model: %d parameters of the layout were not bound", len(b.rest)))
 	}

@@ -50,13 +50,14 @@ func scoreAll(t *testing.T, m *Model, rows [][]int32, from []int, batch int) str
 }
 
 // Scores must have the same bits for any batch, number of workers and set of
-// kernels.
+// kernels, frozen or not.
 func TestScoresAreBitwiseEqual(t *testing.T) {
 	chosen, workers := kernels.Chosen(), kernels.Workers()
 	defer func() { kernels.Use(chosen); kernels.SetWorkers(workers) }()
 	cfg := tiny()
 	cfg.Context, cfg.Width, cfg.Hidden, cfg.Heads, cfg.KVHeads, cfg.HeadDim, cfg.Vocab = 90, 48, 72, 6, 2, 8, 131
-	m := mustNew(t, cfg)
+	m, frozen := mustNew(t, cfg), mustNew(t, cfg)
+	frozen.Freeze()
 	rows, from := texts(cfg.Vocab, cfg.Context)
 	want := ""
 	for _, name := range kernels.Names() {
@@ -66,12 +67,14 @@ func TestScoresAreBitwiseEqual(t *testing.T) {
 		for _, workers := range []int{1, 2, 4} {
 			kernels.SetWorkers(workers)
 			for _, batch := range []int{1, 3, 16, len(rows)} {
-				got := scoreAll(t, m, rows, from, batch)
-				if want == "" {
-					want = got
-				}
-				if got != want {
-					t.Errorf("kernels %s, workers %d, batch %d: other bits", name, workers, batch)
+				for _, model := range []*Model{m, frozen} {
+					got := scoreAll(t, model, rows, from, batch)
+					if want == "" {
+						want = got
+					}
+					if got != want {
+						t.Errorf("kernels %s, workers %d, batch %d, frozen %v: other bits", name, workers, batch, model.frozen)
+					}
 				}
 			}
 		}

@@ -23,6 +23,7 @@ type Tape struct {
 // NewTape returns memory for passes over batch sequences of length predictions
 // each. The model must have its gradients (EnableTraining) before Backward.
 func (m *Model) NewTape(batch, length int) *Tape {
+	m.mustNotBeFrozen("NewTape")
 	if length > m.cfg.Context {
 		panic(fmt.Sprintf("model: sequences of %d tokens in a context of %d", length, m.cfg.Context))
 	}
@@ -59,7 +60,7 @@ func (t *Tape) Logits(tokens []int32) []float32 {
 	t.load(tokens)
 	t.m.forward(t.pass)
 	logits := make([]float32, t.pass.rows*t.m.cfg.Vocab)
-	t.m.logits(logits, t.pass.normed, t.pass.rows)
+	kernels.MatMul(logits, t.pass.normed, t.m.head, t.pass.rows, t.m.cfg.Width, t.m.cfg.Vocab)
 	return logits
 }
 
@@ -88,9 +89,10 @@ func (t *Tape) head(scale float32) float64 {
 		to := min(from+headRows, p.rows)
 		rows := to - from
 		x, logits := p.normed[from*c:to*c], t.logits[:rows*v]
-		m.logits(logits, x, rows)
+		kernels.MatMul(logits, x, m.head, rows, c, v)
 		kernels.CrossEntropy(logits, t.losses[from:to], t.targets[from:to], scale)
-		m.logitsBack(p.grads.normed[from*c:to*c], logits, x, rows)
+		kernels.MatMulBackX(p.grads.normed[from*c:to*c], logits, m.head, rows, c, v)
+		kernels.MatMulBackW(m.gradHead, logits, x, rows, c, v)
 	}
 	sum := 0.0
 	for _, loss := range t.losses {

@@ -23,8 +23,8 @@ type trained struct {
 	ours      bool               // trained here: its texts began with the end of text
 }
 
-// openModel reads the model that path means: a folder with a model, or the
-// folder of a trial or of a training stage.
+// openModel reads the model that path means, for scoring and generating: a
+// folder with a model, or the folder of a trial or of a training stage.
 func openModel(path string) (*trained, error) {
 	dir, err := modelDir(path)
 	if err != nil {
@@ -40,6 +40,7 @@ func openModel(path string) (*trained, error) {
 	if ids, rows := t.tokenizer.Vocab(), t.model.Config().Vocab; ids > rows {
 		return nil, fmt.Errorf("%s: its tokenizer has %d ids and the model only %d: they do not belong together", dir, ids, rows)
 	}
+	t.model.Freeze()
 	t.ours = ownConfig(dir)
 	t.world, err = experiments.TrainedWorld(dir)
 	return t, err

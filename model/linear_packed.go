@@ -1,0 +1,92 @@
+package model
+
+import "plumb/kernels"
+
+// Packed is a dense matrix in the order in which products read it, which saves
+// packing it anew in every product. It gives the bits of Dense and cannot be
+// trained.
+type Packed struct {
+	weight *kernels.Packed
+	bias   []float32 // [out], or nil
+}
+
+// pack returns d in packed form. The memory of d's weights is used for it.
+func (d *Dense) pack() *Packed {
+	return &Packed{weight: kernels.Pack(d.Weight, d.Out, d.In), bias: d.Bias}
+}
+
+// Shape implements Linear.
+func (p *Packed) Shape() (out, in int) { return p.weight.Shape() }
+
+// Forward implements Linear.
+func (p *Packed) Forward(dst, x []float32, rows int) {
+	out, in := p.weight.Shape()
+	kernels.MatMulPacked(dst[:rows*out], x[:rows*in], p.weight, rows)
+	p.addBias(dst[:rows*out])
+}
+
+// ForwardAdd implements Linear.
+func (p *Packed) ForwardAdd(dst, x []float32, rows int) {
+	out, in := p.weight.Shape()
+	kernels.MatMulPackedAdd(dst[:rows*out], x[:rows*in], p.weight, rows)
+	p.addBias(dst[:rows*out])
+}
+
+func (p *Packed) addBias(dst []float32) {
+	if p.bias != nil {
+		kernels.AddBias(dst, p.bias)
+	}
+}
+
+// Freeze packs every dense matrix of m in its own memory, for scoring and
+// generating: they get faster and give the same bits. A frozen model has no
+// Params and cannot be trained or saved.
+func (m *Model) Freeze() {
+	if m.frozen {
+		return
+	}
+	m.frozen = true
+	for _, b := range m.blocks {
+		for _, l := range b.matrices() {
+			if d, ok := (*l).(*Dense); ok {
+				*l = d.pack()
+			}
+		}
+	}
+	m.packedHead = kernels.Pack(m.head, m.cfg.Vocab, m.cfg.Width)
+}
+
+// matrices lists where b keeps its matrices, without those that it lacks.
+func (b *block) matrices() []*Linear {
+	all := []*Linear{&b.q, &b.k, &b.v, &b.out, &b.up, &b.down}
+	if b.gate != nil {
+		all = append(all, &b.gate)
+	}
+	return all
+}
+
+// mustNotBeFrozen panics in the name of method for a frozen model.
+func (m *Model) mustNotBeFrozen(method string) {
+	if m.frozen {
+		panic("model: " + method + " of a frozen model, whose matrices are packed")
+	}
+}
+
+// lookUp sets dst [t, c] to the embeddings of tokens.
+func (m *Model) lookUp(dst []float32, tokens []int32) {
+	if m.frozen && m.cfg.TiedHead {
+		kernels.EmbeddingPacked(dst, m.packedHead, tokens)
+		return
+	}
+	kernels.Embedding(dst, m.embedding, tokens)
+}
+
+// logits sets dst [rows, v] to the head's product with states [rows, c].
+func (m *Model) logits(dst, states []float32, rows int) {
+	c, v := m.cfg.Width, m.cfg.Vocab
+	if m.frozen {
+		kernels.MatMulPacked(dst[:rows*v], states[:rows*c], m.packedHead, rows)
+		return
+	}
+	kernels.MatMul(dst[:rows*v], states[:rows*c], m.head, rows, c, v)
+}
