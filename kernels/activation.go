@@ -220,25 +220,51 @@ const activationChunk = grain
 
 func gated(versions *perISA[gatedFunc], dst, gate, up []float32, kernel string) {
 	mustFit(len(gate) == len(dst) && len(up) == len(dst), kernel)
-	f := versions.get()
-	inChunks(len(dst), activationChunk, func(i, j int) { f(dst[i:j], gate[i:j], up[i:j]) })
+	gatedPieces.run(len(dst), activationChunk, gatedCall{versions.get(), dst, gate, up})
 }
+
+type gatedCall struct {
+	f             gatedFunc
+	dst, gate, up []float32
+}
+
+var gatedPieces = inPieces(func(a *gatedCall, i, j int) { a.f(a.dst[i:j], a.gate[i:j], a.up[i:j]) })
 
 func gatedBack(versions *perISA[gatedBackFunc], dgate, dup, dy, gate, up []float32, kernel string) {
 	n := len(dy)
 	mustFit(len(dgate) == n && len(dup) == n && len(gate) == n && len(up) == n, kernel)
-	f := versions.get()
-	inChunks(n, activationChunk, func(i, j int) { f(dgate[i:j], dup[i:j], dy[i:j], gate[i:j], up[i:j]) })
+	gatedBackPieces.run(n, activationChunk, gatedBackCall{versions.get(), dgate, dup, dy, gate, up})
 }
+
+type gatedBackCall struct {
+	f                        gatedBackFunc
+	dgate, dup, dy, gate, up []float32
+}
+
+var gatedBackPieces = inPieces(func(a *gatedBackCall, i, j int) {
+	a.f(a.dgate[i:j], a.dup[i:j], a.dy[i:j], a.gate[i:j], a.up[i:j])
+})
 
 func plain(versions *perISA[plainFunc], dst, x []float32, kernel string) {
 	mustFit(len(dst) == len(x), kernel)
-	f := versions.get()
-	inChunks(len(x), activationChunk, func(i, j int) { f(dst[i:j], x[i:j]) })
+	plainPieces.run(len(x), activationChunk, plainCall{versions.get(), dst, x})
 }
+
+type plainCall struct {
+	f      plainFunc
+	dst, x []float32
+}
+
+var plainPieces = inPieces(func(a *plainCall, i, j int) { a.f(a.dst[i:j], a.x[i:j]) })
 
 func plainBack(versions *perISA[plainBackFunc], dx, dy, x []float32, kernel string) {
 	mustFit(len(dx) == len(x) && len(dy) == len(x), kernel)
-	f := versions.get()
-	inChunks(len(x), activationChunk, func(i, j int) { f(dx[i:j], dy[i:j], x[i:j]) })
+	plainBackPieces.run(len(x), activationChunk, plainBackCall{versions.get(), dx, dy, x})
 }
+
+type plainBackCall struct {
+	f         plainBackFunc
+	dx, dy, x []float32
+}
+
+var plainBackPieces = inPieces(func(a *plainBackCall, i, j int) { a.f(a.dx[i:j], a.dy[i:j], a.x[i:j]) })

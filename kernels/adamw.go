@@ -23,11 +23,17 @@ type AdamW struct {
 // It panics if lengths differ.
 func (a AdamW) Step(w, g, m, v []float32) {
 	mustFit(len(g) == len(w) && len(m) == len(w) && len(v) == len(w), "AdamW.Step")
-	step, numbers := adamWs.get(), a.numbers()
-	inChunks(len(w), grain, func(from, to int) {
-		step(w[from:to], g[from:to], m[from:to], v[from:to], &numbers)
-	})
+	adamWPieces.run(len(w), grain, adamWCall{w, g, m, v, a.numbers()})
 }
+
+type adamWCall struct {
+	w, g, m, v []float32
+	numbers    adamWNumbers
+}
+
+var adamWPieces = inPieces(func(a *adamWCall, from, to int) {
+	adamWs.get()(a.w[from:to], a.g[from:to], a.m[from:to], a.v[from:to], &a.numbers)
+})
 
 // adamWNumbers are the factors of a step as the kernels read them, in order.
 type adamWNumbers struct {

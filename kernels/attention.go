@@ -3,7 +3,6 @@ package kernels
 import (
 	"fmt"
 	"math"
-	"sync"
 	"unsafe"
 )
 
@@ -82,7 +81,7 @@ type attention struct {
 	forward, backward   func(task int) // methods, bound once
 }
 
-var attentions = sync.Pool{New: func() any {
+var attentions = freeList[attention]{fresh: func() *attention {
 	at := &attention{}
 	at.forward, at.backward = at.forwardTask, at.backwardTask
 	return at
@@ -98,7 +97,7 @@ func (h Heads) attend(kernel string, out, lse, q, k, v []float32, batch, rows, p
 	if rows*batch == 0 {
 		return
 	}
-	at := attentions.Get().(*attention)
+	at := attentions.get()
 	at.set(h, rows, past)
 	at.out, at.lse, at.q, at.k, at.v = out, lse, q, k, v
 	at.cut(batch)
@@ -113,7 +112,7 @@ func (h Heads) attendBack(kernel string, dq, dk, dv, dout, q, k, v, out, lse []f
 	if rows*batch == 0 {
 		return
 	}
-	at := attentions.Get().(*attention)
+	at := attentions.get()
 	at.set(h, rows, 0)
 	at.out, at.lse, at.q, at.k, at.v = out, lse, q, k, v
 	at.dq, at.dk, at.dv, at.dout = dq, dk, dv, dout
@@ -130,7 +129,7 @@ func (at *attention) set(h Heads, rows, past int) {
 // release forgets the caller's memory and returns at for use by another call.
 func (at *attention) release() {
 	*at = attention{forward: at.forward, backward: at.backward}
-	attentions.Put(at)
+	attentions.put(at)
 }
 
 // cut divides the rows of a sequence where there are few heads for many
@@ -237,14 +236,14 @@ func (at *attention) forwardTask(task int) {
 	part, g, sequence := task%at.parts, task/at.parts%at.KV, task/at.parts/at.KV
 	first, last := part*at.rowsEach, min((part+1)*at.rowsEach, at.rows)
 	keys, s := at.past+last, at.shape
-	buf := scratches.Get().(*scratch)
+	buf := scratches.get()
 	kLen, vLen := s.packedLen(at.Dim, keys), s.packedLen(keys, at.Dim)
 	f := attendBlock{stack: at.newStack(sequence, g, keys, buf.floats(kLen+vLen+at.stackLen(keys)))}
 	f.k, f.v = f.free.take(kLen), f.free.take(vLen)
 	s.pack(f.k, at.keyMatrix(at.k, sequence, g).transposed(), at.Dim, keys)
 	s.pack(f.v, at.keyMatrix(at.v, sequence, g), keys, at.Dim)
 	f.blocks(first, last, f.run)
-	scratches.Put(buf)
+	scratches.put(buf)
 }
 
 // An attendBlock computes the forward pass with packed keys, transposed, and values.
@@ -346,7 +345,7 @@ var scaleRows = implement(func(dst, src *float32, dstRow, srcRow, rows, cols int
 func (at *attention) backwardTask(task int) {
 	g, sequence := task%at.KV, task/at.KV
 	keys, dim, s := at.rows, at.Dim, at.shape
-	buf := scratches.Get().(*scratch)
+	buf := scratches.get()
 	kLen, tLen, bLen := s.packedLen(keys, dim), s.packedLen(dim, keys), s.packedLen(at.stackCap(), dim)
 	more := at.stackCap()*(dim+(keys+15)&^15) + 1
 	if at.SoftCap > 0 {
@@ -367,7 +366,7 @@ func (at *attention) backwardTask(task int) {
 	b.blocks(0, at.rows, b.run)
 	at.scaleRows(b.dk, b.dk, keys, dim, b.one, 0)
 	at.scaleRows(b.dv, b.dv, keys, dim, b.one, 0)
-	scratches.Put(buf)
+	scratches.put(buf)
 }
 
 func clearRows(x matrix, rows, cols int) {

@@ -16,12 +16,22 @@ import "math"
 func CrossEntropy(logits []float32, losses []float64, targets []int32, scale float32) {
 	v := vocabulary(logits, targets, "CrossEntropy")
 	mustFit(len(losses) == len(targets), "CrossEntropy")
-	inChunks(len(targets), rowsPerTask(v), func(from, to int) {
-		for r := from; r < to; r++ {
-			losses[r] = crossEntropyRow(logits[r*v:(r+1)*v], int(targets[r]), scale)
-		}
-	})
+	crossEntropyPieces.run(len(targets), rowsPerTask(v), crossEntropyCall{logits, losses, targets, scale})
 }
+
+type crossEntropyCall struct {
+	logits  []float32
+	losses  []float64
+	targets []int32
+	scale   float32
+}
+
+var crossEntropyPieces = inPieces(func(a *crossEntropyCall, from, to int) {
+	v := len(a.logits) / len(a.targets)
+	for r := from; r < to; r++ {
+		a.losses[r] = crossEntropyRow(a.logits[r*v:(r+1)*v], int(a.targets[r]), a.scale)
+	}
+})
 
 func crossEntropyRow(row []float32, target int, scale float32) float64 {
 	if target < 0 {
@@ -44,16 +54,26 @@ func crossEntropyRow(row []float32, target int, scale float32) float64 {
 func LogProbs(dst []float64, greedy []bool, logits []float32, targets []int32) {
 	v := vocabulary(logits, targets, "LogProbs")
 	mustFit(len(dst) == len(targets) && (greedy == nil || len(greedy) == len(targets)), "LogProbs")
-	inChunks(len(targets), rowsPerTask(v), func(from, to int) {
-		for r := from; r < to; r++ {
-			best := false
-			dst[r], best = logProbRow(logits[r*v:(r+1)*v], int(targets[r]))
-			if greedy != nil {
-				greedy[r] = best
-			}
-		}
-	})
+	logProbPieces.run(len(targets), rowsPerTask(v), logProbCall{dst, greedy, logits, targets})
 }
+
+type logProbCall struct {
+	dst     []float64
+	greedy  []bool
+	logits  []float32
+	targets []int32
+}
+
+var logProbPieces = inPieces(func(a *logProbCall, from, to int) {
+	v := len(a.logits) / len(a.targets)
+	for r := from; r < to; r++ {
+		best := false
+		a.dst[r], best = logProbRow(a.logits[r*v:(r+1)*v], int(a.targets[r]))
+		if a.greedy != nil {
+			a.greedy[r] = best
+		}
+	}
+})
 
 func logProbRow(row []float32, target int) (logProb float64, best bool) {
 	if target < 0 {

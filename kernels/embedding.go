@@ -6,12 +6,20 @@ import "fmt"
 // len(ids). It panics if lengths do not fit or an id is not a row of table.
 func Embedding(dst, table []float32, ids []int32) {
 	c := embeddingWidth(dst, table, ids, "Embedding")
-	inChunks(len(ids), rowsPerTask(c), func(from, to int) {
-		for r := from; r < to; r++ {
-			copy(dst[r*c:(r+1)*c], table[int(ids[r])*c:])
-		}
-	})
+	embeddingPieces.run(len(ids), rowsPerTask(c), embeddingCall{dst, table, ids})
 }
+
+type embeddingCall struct {
+	rows, table []float32
+	ids         []int32
+}
+
+var embeddingPieces = inPieces(func(a *embeddingCall, from, to int) {
+	c := len(a.rows) / len(a.ids)
+	for r := from; r < to; r++ {
+		copy(a.rows[r*c:(r+1)*c], a.table[int(a.ids[r])*c:])
+	}
+})
 
 // EmbeddingBack adds row r of dy [t, c] to row ids[r] of dtable [v, c]. Rows
 // that share an id are added in their order in dy, for any number of workers:
@@ -19,13 +27,15 @@ func Embedding(dst, table []float32, ids []int32) {
 // row of dtable.
 func EmbeddingBack(dtable, dy []float32, ids []int32) {
 	c := embeddingWidth(dy, dtable, ids, "EmbeddingBack")
-	add := adders.get()
-	inChunks(c, columnsPerTask(len(ids), c), func(from, to int) {
-		for r, id := range ids {
-			add(dtable[int(id)*c+from:int(id)*c+to], dy[r*c+from:r*c+to])
-		}
-	})
+	embeddingBackPieces.run(c, columnsPerTask(len(ids), c), embeddingCall{dy, dtable, ids})
 }
+
+var embeddingBackPieces = inPieces(func(a *embeddingCall, from, to int) {
+	add, c := adders.get(), len(a.rows)/len(a.ids)
+	for r, id := range a.ids {
+		add(a.table[int(id)*c+from:int(id)*c+to], a.rows[r*c+from:r*c+to])
+	}
+})
 
 func embeddingWidth(rows, table []float32, ids []int32, kernel string) int {
 	if len(ids) == 0 {

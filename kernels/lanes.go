@@ -32,21 +32,6 @@ func foldSum64(s *[lanes]float64) float64 {
 // of a microsecond, costs little and small layers still make several tasks.
 const grain = 1 << 15
 
-// inChunks calls do for consecutive pieces [from, to) of 0..n that hold chunk
-// each (the last may hold fewer), on as many goroutines as SetWorkers allows.
-// The cut depends on n and chunk alone, never on the number of workers.
-func inChunks(n, chunk int, do func(from, to int)) {
-	if n <= chunk {
-		if n > 0 {
-			do(0, n)
-		}
-		return
-	}
-	parallel((n+chunk-1)/chunk, func(task int) {
-		do(task*chunk, min(n, (task+1)*chunk))
-	})
-}
-
 // rowsPerTask is how many rows of width c make a task of about one grain.
 func rowsPerTask(c int) int {
 	return max(1, grain/max(1, c))

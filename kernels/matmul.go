@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"fmt"
-	"sync"
 	"unsafe"
 )
 
@@ -281,7 +280,7 @@ func (s shape) run(c, a, b matrix, tiles, height, steps, have, width int, add bo
 
 // runRagged computes tiles that are wider than c in a buffer.
 func (s shape) runRagged(kernel tileFunc, c, a, b matrix, tiles, height, steps, have, width int, add bool) {
-	r := raggedTiles.Get().(*[maxTileRows * 32]float32)
+	r := raggedTiles.get()
 	for tile := range tiles {
 		for i := range height {
 			copy(r[i*width:], c.data[(tile*height+i)*c.row:][:have])
@@ -291,10 +290,10 @@ func (s shape) runRagged(kernel tileFunc, c, a, b matrix, tiles, height, steps, 
 			copy(c.data[(tile*height+i)*c.row:][:have], r[i*width:])
 		}
 	}
-	raggedTiles.Put(r)
+	raggedTiles.put(r)
 }
 
-var raggedTiles = sync.Pool{New: func() any { return new([maxTileRows * 32]float32) }}
+var raggedTiles freeList[[maxTileRows * 32]float32]
 
 func flag(b bool) int {
 	if b {
@@ -315,7 +314,7 @@ type product struct {
 	run               func(task int) // p.task, bound once
 }
 
-var products = sync.Pool{New: func() any {
+var products = freeList[product]{fresh: func() *product {
 	p := &product{}
 	p.run = p.task
 	return p
@@ -332,12 +331,12 @@ func multiply(c, a, b matrix, rows, steps, cols int, add bool) {
 		}
 		return
 	}
-	p := products.Get().(*product)
+	p := products.get()
 	p.c, p.a, p.b, p.rows, p.steps, p.cols, p.add = c, a, b, rows, steps, cols, add
 	p.shape = shapes[current()]
 	parallel(p.plan(), p.run)
 	p.c, p.a, p.b = matrix{}, matrix{}, matrix{}
-	products.Put(p)
+	products.put(p)
 }
 
 // plan cuts c into tasks and returns their number. Every task packs its own
@@ -373,7 +372,7 @@ func (p *product) task(task int) {
 	row, col := task%p.rowTasks*p.rowsEach, task/p.rowTasks*p.colsEach
 	rows, cols := min(p.rowsEach, p.rows-row), min(p.colsEach, p.cols-col)
 	s := p.shape
-	buf := scratches.Get().(*scratch)
+	buf := scratches.get()
 	c, a, b := p.c.from(row, col), p.a.from(row, 0), p.b.from(0, col)
 	for at := 0; at < p.steps; at += stepBlock {
 		n := min(stepBlock, p.steps-at)
@@ -388,7 +387,7 @@ func (p *product) task(task int) {
 		s.pack(memory[:packed], b.from(at, 0), n, cols)
 		s.multiplyPacked(c, block, memory[:packed], n, rows, n, cols, p.add || at > 0)
 	}
-	scratches.Put(buf)
+	scratches.put(buf)
 }
 
 // copyGap is the distance of columns beyond their length in a copied block.

@@ -17,11 +17,19 @@ func RMSNorm(dst, x, gain []float32, eps float32) {
 	c := len(gain)
 	rows := rowsOf(len(x), c, "RMSNorm")
 	mustFit(len(dst) == len(x), "RMSNorm")
-	norm := rmsNorms.get()
-	inChunks(rows, rowsPerTask(c), func(from, to int) {
-		norm(dst[from*c:to*c], x[from*c:to*c], gain, eps)
-	})
+	rmsNormPieces.run(rows, rowsPerTask(c), normCall{dst, x, gain, nil, eps})
 }
+
+// A normCall is one call of a norm; bias is nil for RMSNorm.
+type normCall struct {
+	dst, x, gain, bias []float32
+	eps                float32
+}
+
+var rmsNormPieces = inPieces(func(a *normCall, from, to int) {
+	c := len(a.gain)
+	rmsNorms.get()(a.dst[from*c:to*c], a.x[from*c:to*c], a.gain, a.eps)
+})
 
 var rmsNorms = implement(rmsNormGeneric)
 
@@ -53,18 +61,27 @@ func RMSNormBack(dx, dgain, dy, x, gain []float32, eps float32) {
 	c := len(gain)
 	rows := rowsOf(len(x), c, "RMSNormBack")
 	mustFit(len(dx) == len(x) && len(dy) == len(x) && len(dgain) == c, "RMSNormBack")
-	back, add := rmsNormBacks.get(), adders.get()
-	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
+	s := scratches.get()
+	defer scratches.put(s)
 	partial := s.zeros((rows + normChunk - 1) / normChunk * c)
-	inChunks(rows, normChunk, func(from, to int) {
-		sums := partial[from/normChunk*c:][:c]
-		back(dx[from*c:to*c], sums, dy[from*c:to*c], x[from*c:to*c], gain, eps)
-	})
-	for ; len(partial) > 0; partial = partial[c:] {
+	rmsNormBackPieces.run(rows, normChunk, normBackCall{dx, dy, x, gain, partial, eps})
+	for add := adders.get(); len(partial) > 0; partial = partial[c:] {
 		add(dgain, partial[:c])
 	}
 }
+
+// A normBackCall is one call of the gradient of a norm.
+type normBackCall struct {
+	dx, dy, x, gain []float32
+	partial         []float32 // sums of each piece for dgain, and for dbias behind them
+	eps             float32
+}
+
+var rmsNormBackPieces = inPieces(func(a *normBackCall, from, to int) {
+	c := len(a.gain)
+	sums := a.partial[from/normChunk*c:][:c]
+	rmsNormBacks.get()(a.dx[from*c:to*c], sums, a.dy[from*c:to*c], a.x[from*c:to*c], a.gain, a.eps)
+})
 
 var rmsNormBacks = implement(rmsNormBackGeneric)
 
@@ -99,11 +116,13 @@ func LayerNorm(dst, x, gain, bias []float32, eps float32) {
 	c := len(gain)
 	rows := rowsOf(len(x), c, "LayerNorm")
 	mustFit(len(dst) == len(x) && len(bias) == c, "LayerNorm")
-	norm := layerNorms.get()
-	inChunks(rows, rowsPerTask(c), func(from, to int) {
-		norm(dst[from*c:to*c], x[from*c:to*c], gain, bias, eps)
-	})
+	layerNormPieces.run(rows, rowsPerTask(c), normCall{dst, x, gain, bias, eps})
 }
+
+var layerNormPieces = inPieces(func(a *normCall, from, to int) {
+	c := len(a.gain)
+	layerNorms.get()(a.dst[from*c:to*c], a.x[from*c:to*c], a.gain, a.bias, a.eps)
+})
 
 var layerNorms = implement(layerNormGeneric)
 
@@ -144,19 +163,21 @@ func LayerNormBack(dx, dgain, dbias, dy, x, gain []float32, eps float32) {
 	c := len(gain)
 	rows := rowsOf(len(x), c, "LayerNormBack")
 	mustFit(len(dx) == len(x) && len(dy) == len(x) && len(dgain) == c && len(dbias) == c, "LayerNormBack")
-	back, add := layerNormBacks.get(), adders.get()
-	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
+	s := scratches.get()
+	defer scratches.put(s)
 	partial := s.zeros((rows + normChunk - 1) / normChunk * 2 * c)
-	inChunks(rows, normChunk, func(from, to int) {
-		sums := partial[from/normChunk*2*c:][:2*c]
-		back(dx[from*c:to*c], sums[:c], sums[c:], dy[from*c:to*c], x[from*c:to*c], gain, eps)
-	})
-	for ; len(partial) > 0; partial = partial[2*c:] {
+	layerNormBackPieces.run(rows, normChunk, normBackCall{dx, dy, x, gain, partial, eps})
+	for add := adders.get(); len(partial) > 0; partial = partial[2*c:] {
 		add(dgain, partial[:c])
 		add(dbias, partial[c:2*c])
 	}
 }
+
+var layerNormBackPieces = inPieces(func(a *normBackCall, from, to int) {
+	c := len(a.gain)
+	sums := a.partial[from/normChunk*2*c:][:2*c]
+	layerNormBacks.get()(a.dx[from*c:to*c], sums[:c], sums[c:], a.dy[from*c:to*c], a.x[from*c:to*c], a.gain, a.eps)
+})
 
 var layerNormBacks = implement(layerNormBackGeneric)
 

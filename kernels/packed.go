@@ -1,9 +1,6 @@
 package kernels
 
-import (
-	"fmt"
-	"sync"
-)
+import "fmt"
 
 // panelRows is how many rows of a matrix lie side by side in a panel.
 const panelRows = 32
@@ -35,11 +32,11 @@ func Pack(w []float32, n, k int) *Packed {
 		return p
 	}
 	parallel(n/panelRows, func(task int) {
-		buf := scratches.Get().(*scratch)
+		buf := scratches.get()
 		rows, panel := buf.floats(size), p.panels[task*size:][:size]
 		copy(rows, panel)
 		s.packColumns(panel, matrix{rows, 1, k}, k, panelRows, panelRows)
-		scratches.Put(buf)
+		scratches.put(buf)
 	})
 	return p
 }
@@ -70,12 +67,21 @@ func EmbeddingPacked(dst []float32, table *Packed, ids []int32) {
 		table.Row(dst, int(ids[0]))
 		return
 	}
-	inChunks(len(ids), max(1, rowsPerTask(c)/8), func(from, to int) {
-		for r := from; r < to; r++ {
-			table.Row(dst[r*c:(r+1)*c], int(ids[r]))
-		}
-	})
+	packedRowPieces.run(len(ids), max(1, rowsPerTask(c)/8), packedRowCall{dst, table, ids})
 }
+
+type packedRowCall struct {
+	dst   []float32
+	table *Packed
+	ids   []int32
+}
+
+var packedRowPieces = inPieces(func(a *packedRowCall, from, to int) {
+	c := a.table.k
+	for r := from; r < to; r++ {
+		a.table.Row(a.dst[r*c:(r+1)*c], int(a.ids[r]))
+	}
+})
 
 // MatMulPacked is MatMul with a packed matrix [n, k]: dst[m, n] = x[m, k] · wᵀ,
 // with the same bits.
@@ -98,7 +104,7 @@ type packedProduct struct {
 	run                  func(task int) // p.task, bound once
 }
 
-var packedProducts = sync.Pool{New: func() any {
+var packedProducts = freeList[packedProduct]{fresh: func() *packedProduct {
 	p := &packedProduct{}
 	p.run = p.task
 	return p
@@ -133,13 +139,13 @@ func (w *Packed) multiply(kernel string, dst, x []float32, m int, add bool) {
 		}
 		return
 	}
-	p := packedProducts.Get().(*packedProduct)
+	p := packedProducts.get()
 	run := p.run
 	*p = one
 	p.run = run
 	parallel(tasks, run)
 	*p = packedProduct{run: run}
-	packedProducts.Put(p)
+	packedProducts.put(p)
 }
 
 // plan cuts c into tasks and returns their number.

@@ -59,14 +59,23 @@ func rotary(x []float32, positions []int32, heads, dim int, tab *RotaryTable, si
 	if tab.half == 0 || heads == 0 {
 		return
 	}
-	turn, width, half := rotations.get(), heads*dim, tab.half
-	inChunks(len(positions), rowsPerTask(width), func(from, to int) {
-		for r := from; r < to; r++ {
-			at := int(positions[r]) * half
-			turn(x[r*width:(r+1)*width], tab.cos[at:at+half], sin[at:at+half], dim)
-		}
-	})
+	rotaryPieces.run(len(positions), rowsPerTask(heads*dim), rotaryCall{x, positions, heads * dim, dim, tab.half, tab.cos, sin})
 }
+
+type rotaryCall struct {
+	x                []float32
+	positions        []int32
+	width, dim, half int
+	cos, sin         []float32
+}
+
+var rotaryPieces = inPieces(func(a *rotaryCall, from, to int) {
+	turn := rotations.get()
+	for r := from; r < to; r++ {
+		at := int(a.positions[r]) * a.half
+		turn(a.x[r*a.width:(r+1)*a.width], a.cos[at:at+a.half], a.sin[at:at+a.half], a.dim)
+	}
+})
 
 var rotations = implement(rotateGeneric)
 

@@ -2,6 +2,38 @@ package kernels
 
 import "sync"
 
+// A freeList keeps what calls and tasks borrow and give back. Unlike a
+// sync.Pool it is never emptied, so that a training step which ran once
+// allocates nothing when it is run again. It holds as many values as were ever
+// in use at a time.
+type freeList[T any] struct {
+	fresh func() *T // nil for new(T)
+	mu    sync.Mutex
+	free  []*T
+}
+
+// get returns a value that nobody else has, as it was left or fresh.
+func (l *freeList[T]) get() *T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if last := len(l.free) - 1; last >= 0 {
+		v := l.free[last]
+		l.free = l.free[:last]
+		return v
+	}
+	if l.fresh == nil {
+		return new(T)
+	}
+	return l.fresh()
+}
+
+// put gives v back, which the caller must not use any more.
+func (l *freeList[T]) put(v *T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.free = append(l.free, v)
+}
+
 // A scratch is memory that a task or a call borrows from scratches and gives
 // back, so that kernels leave nothing for the garbage collector.
 type scratch struct {
@@ -9,7 +41,7 @@ type scratch struct {
 	buf64 []float64
 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches freeList[scratch]
 
 // floats returns n elements of any content, valid until the next call.
 func (s *scratch) floats(n int) []float32 {

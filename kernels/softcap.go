@@ -16,9 +16,17 @@ var capPoly = [6]float32{-0.008863235529902197, 0.021869488536155203, -0.0539682
 // It panics unless limit is above 0.
 func SoftCap(x []float32, limit float32) {
 	mustFit(limit > 0, "SoftCap")
-	bend := softCaps.get()
-	inChunks(len(x), activationChunk, func(from, to int) { bend(x[from:to], limit, 1/limit) })
+	softCapPieces.run(len(x), activationChunk, softCapCall{x, limit})
 }
+
+type softCapCall struct {
+	x     []float32
+	limit float32
+}
+
+var softCapPieces = inPieces(func(a *softCapCall, from, to int) {
+	softCaps.get()(a.x[from:to], a.limit, 1/a.limit)
+})
 
 var softCaps = implement(softCapGeneric)
 
@@ -43,9 +51,17 @@ func softCapGeneric(x []float32, limit, inverse float32) {
 // 1 - (y/limit)². It panics if lengths differ or limit is not above 0.
 func SoftCapBack(dy, y []float32, limit float32) {
 	mustFit(len(dy) == len(y) && limit > 0, "SoftCapBack")
-	slope := softCapBacks.get()
-	inChunks(len(y), activationChunk, func(from, to int) { slope(dy[from:to], y[from:to], 1/limit) })
+	softCapBackPieces.run(len(y), activationChunk, softCapBackCall{dy, y, limit})
 }
+
+type softCapBackCall struct {
+	dy, y []float32
+	limit float32
+}
+
+var softCapBackPieces = inPieces(func(a *softCapBackCall, from, to int) {
+	softCapBacks.get()(a.dy[from:to], a.y[from:to], 1/a.limit)
+})
 
 var softCapBacks = implement(softCapBackGeneric)
 

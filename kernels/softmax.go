@@ -14,12 +14,19 @@ func Softmax(dst, x []float32, rows int) {
 	}
 	mustFit(rows > 0 && len(x)%rows == 0, "Softmax")
 	c := len(x) / rows
-	inChunks(rows, rowsPerTask(c), func(from, to int) {
-		for r := from; r < to; r++ {
-			softmaxRow(dst[r*c:(r+1)*c], x[r*c:(r+1)*c])
-		}
-	})
+	softmaxPieces.run(rows, rowsPerTask(c), softmaxCall{dst, x, c})
 }
+
+type softmaxCall struct {
+	dst, x []float32
+	c      int
+}
+
+var softmaxPieces = inPieces(func(a *softmaxCall, from, to int) {
+	for r := from; r < to; r++ {
+		softmaxRow(a.dst[r*a.c:(r+1)*a.c], a.x[r*a.c:(r+1)*a.c])
+	}
+})
 
 func softmaxRow(dst, x []float32) {
 	sum := expRow(dst, x, rowMax(x))

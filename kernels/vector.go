@@ -5,9 +5,14 @@ import "slices"
 // Add adds x to dst, element by element. It panics if lengths differ.
 func Add(dst, x []float32) {
 	mustFit(len(dst) == len(x), "Add")
-	add := adders.get()
-	inChunks(len(x), grain, func(from, to int) { add(dst[from:to], x[from:to]) })
+	addPieces.run(len(x), grain, addCall{dst, x})
 }
+
+type addCall struct{ dst, x []float32 }
+
+var addPieces = inPieces(func(a *addCall, from, to int) {
+	adders.get()(a.dst[from:to], a.x[from:to])
+})
 
 var adders = implement(addGeneric)
 
@@ -19,8 +24,15 @@ func addGeneric(dst, x []float32) {
 
 // Scale multiplies every element of x by s.
 func Scale(x []float32, s float32) {
-	inChunks(len(x), grain, func(from, to int) { scaleRow(x[from:to], s) })
+	scalePieces.run(len(x), grain, scaleCall{x, s})
 }
+
+type scaleCall struct {
+	x []float32
+	s float32
+}
+
+var scalePieces = inPieces(func(a *scaleCall, from, to int) { scaleRow(a.x[from:to], a.s) })
 
 // scaleRow multiplies x by s on this goroutine.
 func scaleRow(x []float32, s float32) { scalers.get()(x, s) }
@@ -37,13 +49,16 @@ func scaleGeneric(x []float32, s float32) {
 // panics if lengths do not fit.
 func AddBias(dst, bias []float32) {
 	c := len(bias)
-	add := adders.get()
-	inChunks(rowsOf(len(dst), c, "AddBias"), rowsPerTask(c), func(from, to int) {
-		for r := from; r < to; r++ {
-			add(dst[r*c:(r+1)*c], bias)
-		}
-	})
+	biasPieces.run(rowsOf(len(dst), c, "AddBias"), rowsPerTask(c), addCall{dst, bias})
 }
+
+// biasPieces adds x to every row of dst.
+var biasPieces = inPieces(func(a *addCall, from, to int) {
+	add, c := adders.get(), len(a.x)
+	for r := from; r < to; r++ {
+		add(a.dst[r*c:(r+1)*c], a.x)
+	}
+})
 
 // BiasBack adds the sum of each column of dy [t, c] to dbias [c], row after row
 // for any number of workers: tasks divide the columns. It panics if lengths do
@@ -51,13 +66,16 @@ func AddBias(dst, bias []float32) {
 func BiasBack(dbias, dy []float32) {
 	c := len(dbias)
 	rows := rowsOf(len(dy), c, "BiasBack")
-	add := adders.get()
-	inChunks(c, columnsPerTask(rows, c), func(from, to int) {
-		for r := range rows {
-			add(dbias[from:to], dy[r*c+from:r*c+to])
-		}
-	})
+	biasBackPieces.run(c, columnsPerTask(rows, c), addCall{dbias, dy})
 }
+
+// biasBackPieces adds columns of every row of x to dst.
+var biasBackPieces = inPieces(func(a *addCall, from, to int) {
+	add, c := adders.get(), len(a.dst)
+	for at := 0; at < len(a.x); at += c {
+		add(a.dst[from:to], a.x[at+from:at+to])
+	}
+})
 
 // sumChunk is how many elements SumSquares hands to one task.
 const sumChunk = 1 << 15
@@ -65,18 +83,25 @@ const sumChunk = 1 << 15
 // SumSquares returns the sum of the squares of x. Each piece of 32768 elements
 // is summed in float64 over 16 lanes, and the pieces are added in order.
 func SumSquares(x []float32) float64 {
-	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
+	s := scratches.get()
+	defer scratches.put(s)
 	partial := s.doubles((len(x) + sumChunk - 1) / sumChunk)
-	inChunks(len(x), sumChunk, func(from, to int) {
-		partial[from/sumChunk] = squareSums.get()(x[from:to])
-	})
+	squarePieces.run(len(x), sumChunk, squareCall{partial, x})
 	sum := 0.0
 	for _, part := range partial {
 		sum += part
 	}
 	return sum
 }
+
+type squareCall struct {
+	partial []float64 // of each piece
+	x       []float32
+}
+
+var squarePieces = inPieces(func(a *squareCall, from, to int) {
+	a.partial[from/sumChunk] = squareSums.get()(a.x[from:to])
+})
 
 var squareSums = implement(sumSquaresGeneric)
 
@@ -90,14 +115,18 @@ func sumSquaresGeneric(x []float32) float64 {
 
 // AllFinite says that x has neither a NaN nor an infinity.
 func AllFinite(x []float32) bool {
-	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
+	s := scratches.get()
+	defer scratches.put(s)
 	partial := s.floats((len(x) + sumChunk - 1) / sumChunk)
-	inChunks(len(x), sumChunk, func(from, to int) {
-		partial[from/sumChunk] = zeroSums.get()(x[from:to])
-	})
+	zeroPieces.run(len(x), sumChunk, zeroCall{partial, x})
 	return !slices.ContainsFunc(partial, func(zero float32) bool { return zero != 0 })
 }
+
+type zeroCall struct{ partial, x []float32 }
+
+var zeroPieces = inPieces(func(a *zeroCall, from, to int) {
+	a.partial[from/sumChunk] = zeroSums.get()(a.x[from:to])
+})
 
 var zeroSums = implement(sumZeroGeneric)
 

@@ -89,25 +89,30 @@ type run struct {
 // on from there, and the result has the same bits. When ctx ends, Run finishes
 // the step, writes a checkpoint and returns Stopped.
 func Run(ctx context.Context, m *model.Model, o Options) (Outcome, error) {
-	length := m.Context()
-	if err := o.Check(length); err != nil {
+	if err := o.Check(m.Context()); err != nil {
 		return Outcome{}, err
 	}
 	if o.Warn == nil {
 		o.Warn = func(error) {}
 	}
-	m.EnableTraining()
-	micro := o.MicroRows(length)
-	r := &run{
-		Options: o, model: m, opt: newOptimizer(o.Config, m.Params()), tape: m.NewTape(micro, length),
-		tokens: make([]int32, micro*(length+1)), context: length, steps: o.Steps(length), saved: time.Now(),
-	}
+	r := newRun(m, o)
 	if r.Dir != "" {
 		if err := r.restore(); err != nil {
 			return Outcome{}, err
 		}
 	}
 	return r.loop(ctx)
+}
+
+// newRun takes the memory of a run, all that it will need.
+func newRun(m *model.Model, o Options) *run {
+	m.EnableTraining()
+	length := m.Context()
+	micro := o.MicroRows(length)
+	return &run{
+		Options: o, model: m, opt: newOptimizer(o.Config, m.Params()), tape: m.NewTape(micro, length),
+		tokens: make([]int32, micro*(length+1)), context: length, steps: o.Steps(length), saved: time.Now(),
+	}
 }
 
 func (r *run) loop(ctx context.Context) (Outcome, error) {

@@ -1,0 +1,41 @@
+package train
+
+import (
+	"fmt"
+	"testing"
+
+	"plumb/kernels"
+	"plumb/model"
+)
+
+// A training step, rows, forward, backward and AdamW, leaves no garbage once
+// its memory is warm, whoever does the work.
+func TestStepAllocatesNothing(t *testing.T) {
+	before := kernels.Workers()
+	defer kernels.SetWorkers(before)
+	for _, workers := range []int{1, 2} {
+		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
+			kernels.SetWorkers(workers)
+			cfg := tiny()
+			cfg.Vocab, cfg.Width, cfg.Context = 300, 64, 64 // large enough to be shared out
+			m, err := model.New(cfg, model.Init{}, 7)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := options("")
+			o.BatchTokens, o.MicroTokens, o.Tokens = 16*cfg.Context, 8*cfg.Context, 1<<30
+			r := newRun(m, o)
+			step := func() {
+				if _, err := r.step(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 10 {
+				step()
+			}
+			if n := testing.AllocsPerRun(20, step); n != 0 {
+				t.Errorf("%v allocations in a step", n)
+			}
+		})
+	}
+}
