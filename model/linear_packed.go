@@ -46,14 +46,19 @@ func (m *Model) Freeze() {
 		return
 	}
 	m.frozen = true
+	freeze(&m.head)
 	for _, b := range m.blocks {
 		for _, l := range b.matrices() {
-			if d, ok := (*l).(*Dense); ok {
-				*l = d.pack()
-			}
+			freeze(l)
 		}
 	}
-	m.packedHead = kernels.Pack(m.head, m.cfg.Vocab, m.cfg.Width)
+}
+
+// freeze packs l where it is dense.
+func freeze(l *Linear) {
+	if d, ok := (*l).(*Dense); ok {
+		*l = d.pack()
+	}
 }
 
 // matrices lists where b keeps its matrices, without those that it lacks.
@@ -74,19 +79,9 @@ func (m *Model) mustNotBeFrozen(method string) {
 
 // lookUp sets dst [t, c] to the embeddings of tokens.
 func (m *Model) lookUp(dst []float32, tokens []int32) {
-	if m.frozen && m.cfg.TiedHead {
-		kernels.EmbeddingPacked(dst, m.packedHead, tokens)
+	if table, ok := m.head.(*Packed); ok && m.cfg.TiedHead {
+		kernels.EmbeddingPacked(dst, table.weight, tokens)
 		return
 	}
 	kernels.Embedding(dst, m.embedding, tokens)
-}
-
-// logits sets dst [rows, v] to the head's product with states [rows, c].
-func (m *Model) logits(dst, states []float32, rows int) {
-	c, v := m.cfg.Width, m.cfg.Vocab
-	if m.frozen {
-		kernels.MatMulPacked(dst[:rows*v], states[:rows*c], m.packedHead, rows)
-		return
-	}
-	kernels.MatMul(dst[:rows*v], states[:rows*c], m.head, rows, c, v)
 }

@@ -24,14 +24,12 @@ type Model struct {
 	position   []float32 // [context, c], nil with rotary positions
 	blocks     []*block
 	norm       norm
-	head       []float32 // [v, c]; the embedding itself when tied
+	head       Linear // [v, c]; the embedding itself when tied
 	rotary     *kernels.RotaryTable
 	gradEmbed  []float32
 	gradPos    []float32
-	gradHead   []float32
 	scoring    *scorer // memory of LogProbs and Generate, made at first use
 	frozen     bool
-	packedHead *kernels.Packed // head of a frozen model, whose memory it took
 	embedScale float32
 }
 
@@ -148,10 +146,7 @@ func (m *Model) bind() {
 		m.blocks[i] = bindBlock(c, b)
 	}
 	m.norm = b.norm(c)
-	m.head, m.gradHead = m.embedding, m.gradEmbed
-	if !c.TiedHead {
-		m.head, m.gradHead = b.next()
-	}
+	m.head = b.head(c, m.embedding, m.gradEmbed)
 	if len(b.rest) != 0 {
 		panic(fmt.Sprintf("model: %d parameters of the layout were not bound", len(b.rest)))
 	}

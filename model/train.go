@@ -60,7 +60,7 @@ func (t *Tape) Logits(tokens []int32) []float32 {
 	t.load(tokens)
 	t.m.forward(t.pass)
 	logits := make([]float32, t.pass.rows*t.m.cfg.Vocab)
-	kernels.MatMul(logits, t.pass.normed, t.m.head, t.pass.rows, t.m.cfg.Width, t.m.cfg.Vocab)
+	t.m.logits(logits, t.pass.normed, t.pass.rows)
 	return logits
 }
 
@@ -89,10 +89,9 @@ func (t *Tape) head(scale float32) float64 {
 		to := min(from+headRows, p.rows)
 		rows := to - from
 		x, logits := p.normed[from*c:to*c], t.logits[:rows*v]
-		kernels.MatMul(logits, x, m.head, rows, c, v)
+		m.logits(logits, x, rows)
 		kernels.CrossEntropy(logits, t.losses[from:to], t.targets[from:to], scale)
-		kernels.MatMulBackX(p.grads.normed[from*c:to*c], logits, m.head, rows, c, v)
-		kernels.MatMulBackW(m.gradHead, logits, x, rows, c, v)
+		m.logitsBack(p.grads.normed[from*c:to*c], logits, x, rows)
 	}
 	sum := 0.0
 	for _, loss := range t.losses {
