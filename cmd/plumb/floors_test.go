@@ -23,7 +23,7 @@ var floors = []struct {
 	{"floor 1", []string{"model", "eval", "plots", "internal/corpus"}},
 	{"ground", []string{"kernels", "arch", "tasks", "results", "internal/tokenizer"}},
 	{"cellar", []string{
-		"internal/safetensors", "internal/world", "internal/machine",
+		"internal/safetensors", "internal/world", "internal/machine", "internal/hub",
 		"kernels/gen", // writes assembly; nothing of the program imports it
 	}},
 	{"bedrock", []string{"internal/registry", "internal/golden", "internal/atomicfile"}}, // what the cellar stands on
