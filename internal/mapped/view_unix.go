@@ -1,0 +1,15 @@
+//go:build linux || darwin
+
+package mapped
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func view(file *os.File, size int) ([]byte, error) {
+	return unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED)
+}
+
+func release(data []byte) error { return unix.Munmap(data) }
