@@ -45,11 +45,17 @@ type Config struct {
 	// Rarer.
 
 	ParallelResidual bool          `toml:"parallel_residual" json:"parallel_residual,omitempty"`   // attention and feed-forward read the same input (Pythia)
-	NormsPerLayer    int           `toml:"norms_per_layer" json:"norms_per_layer,omitempty"`       // 0 means 2; 4 norms both sides of each half (Gemma 2)
-	NormOffset       float64       `toml:"norm_offset" json:"norm_offset,omitempty"`               // added to stored norm gains: 1 in Gemma
+	NormsPerLayer    int           `toml:"norms_per_layer" json:"norms_per_layer,omitempty"`       // 0 means 2; 4: norms both sides of each half (Gemma 2); 1: of a parallel residual (Phi)
+	NormOffset       float64       `toml:"norm_offset" json:"norm_offset,omitempty"`               // added to norm gains as published files store them: 1 in Gemma; what runs holds the sum
 	PostNorm         bool          `toml:"post_norm" json:"post_norm,omitempty"`                   // norms follow the sums, one more follows the embedding and none ends the model (BERT)
+	NoOuterNorm      bool          `toml:"no_outer_norm" json:"no_outer_norm,omitempty"`           // there is no norm outside the blocks (OPT 350M)
+	EmbeddingWidth   int           `toml:"embedding_width" json:"embedding_width,omitempty"`       // e: of the token table, with a matrix to the stream and one back (OPT 350M); 0 means width
+	HeadBias         bool          `toml:"head_bias" json:"head_bias,omitempty"`                   // bias of the output matrix (Phi)
 	Window           int           `toml:"window" json:"window,omitempty"`                         // keys a windowed layer sees; 0: all
-	WindowEvery      int           `toml:"window_every" json:"window_every,omitempty"`             // layers 0, n, 2n, … are windowed; 0 means every layer where Window is set
+	WindowFirst      int           `toml:"window_first" json:"window_first,omitempty"`             // first layer that is windowed
+	WindowEvery      int           `toml:"window_every" json:"window_every,omitempty"`             // every n-th layer from there on is; 0 means 1
+	AttentionScale   float64       `toml:"attention_scale" json:"attention_scale,omitempty"`       // scores are multiplied by it; 0 means 1/sqrt(head_dim)
+	ScaleByLayer     bool          `toml:"scale_by_layer" json:"scale_by_layer,omitempty"`         // scores of layer i, counted from 0, are divided by i+1 too
 	AttentionSoftCap float64       `toml:"attention_soft_cap" json:"attention_soft_cap,omitempty"` // scores s become cap·tanh(s/cap); 0: none
 	FinalSoftCap     float64       `toml:"final_soft_cap" json:"final_soft_cap,omitempty"`         // the same for logits
 	PositionOffset   int           `toml:"position_offset" json:"position_offset,omitempty"`       // unused first rows of the position table: 2 in OPT
@@ -59,8 +65,9 @@ type Config struct {
 	Pooler           bool          `toml:"pooler" json:"pooler,omitempty"`               // one more width × width matrix with bias (BERT)
 }
 
-// RotaryScaling stretches rotary frequencies to a longer context in the manner
-// of Llama 3. Its zero value scales nothing.
+// RotaryScaling stretches rotary frequencies to a longer context: in the manner
+// of Llama 3 or, where only Factor is set, linearly, all of them by 1/Factor.
+// Its zero value scales nothing.
 type RotaryScaling struct {
 	Factor        float64 `toml:"factor" json:"factor"`
 	LowFrequency  float64 `toml:"low_frequency" json:"low_frequency"`
@@ -102,3 +109,22 @@ func (c Config) RotaryChannels() int {
 	}
 	return int(c.RotaryShare*float64(c.HeadDim)+1e-9) / 2 * 2
 }
+
+// LayerWindow returns how many keys a token sees at most in layer, itself
+// included, and 0 where there is no limit.
+func (c Config) LayerWindow(layer int) int {
+	if layer < c.WindowFirst || (layer-c.WindowFirst)%max(1, c.WindowEvery) != 0 {
+		return 0
+	}
+	return c.Window
+}
+
+// TokenWidth returns the width of the token table and of what the head reads.
+func (c Config) TokenWidth() int { return cmp.Or(c.EmbeddingWidth, c.Width) }
+
+// BlockNorms returns how many norms a block has.
+func (c Config) BlockNorms() int { return cmp.Or(c.NormsPerLayer, 2) }
+
+// Projected reports whether matrices stand between the token table and the
+// residual stream.
+func (c Config) Projected() bool { return c.TokenWidth() != c.Width }

@@ -35,9 +35,14 @@ func TestValidateNamesFieldValueAndRemedy(t *testing.T) {
 		{"tiny rotary share", func(c *Config) { c.RotaryShare = 0.1 }, []string{"rotary_share = 0.1", "head_dim = 16", "0.125"}},
 		{"odd head", func(c *Config) { c.HeadDim = 15 }, []string{"head_dim = 15", "16"}},
 		{"embedding scale", func(c *Config) { c.EmbeddingScale = -1 }, []string{"embedding_scale = -1"}},
-		{"norms", func(c *Config) { c.NormsPerLayer = 3 }, []string{"norms_per_layer = 3", "2 nor 4"}},
+		{"norms", func(c *Config) { c.NormsPerLayer = 3 }, []string{"norms_per_layer = 3", "1, 2 and 4"}},
+		{"one norm", func(c *Config) { c.NormsPerLayer = 1 }, []string{"norms_per_layer = 1", "use 2"}},
+		{"parallel between norms", func(c *Config) { c.ParallelResidual, c.NormsPerLayer = true, 4 }, []string{"parallel_residual"}},
+		{"norms behind both", func(c *Config) { c.PostNorm, c.NormsPerLayer = true, 4 }, []string{"post_norm", "norms_per_layer = 4"}},
+		{"wide embedding", func(c *Config) { c.EmbeddingWidth = c.Width + 1 }, []string{"embedding_width", "at most"}},
+		{"attention scale", func(c *Config) { c.AttentionScale = -1 }, []string{"attention_scale = -1"}},
 		{"window", func(c *Config) { c.Window = -1 }, []string{"window = -1"}},
-		{"rotary scaling", func(c *Config) { c.RotaryScaling.Factor = 2 }, []string{"rotary_scaling", "factor"}},
+		{"rotary scaling", func(c *Config) { c.RotaryScaling.Context = 2 }, []string{"rotary_scaling", "factor"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -19,7 +19,7 @@ func (c Config) ForwardMACs(context int) int {
 		macs += t.Rows * t.Cols * t.Runs
 	}
 	if c.TiedHead && !c.Bidirectional {
-		macs += c.Vocab * c.Width
+		macs += c.Vocab * c.TokenWidth()
 	}
 	return macs + c.attentionMACs(context)
 }
@@ -38,7 +38,7 @@ func (c Config) attentionMACs(context int) int {
 // sees in layer. With a window of w the first w tokens of a causal model see
 // w/2 on average and the others w.
 func (c Config) twiceKeysSeen(layer, context int) int {
-	window := c.layerWindow(layer)
+	window := c.LayerWindow(layer)
 	switch {
 	case c.Bidirectional:
 		return 2 * context
@@ -47,15 +47,6 @@ func (c Config) twiceKeysSeen(layer, context int) int {
 	default:
 		return 2*window - window*window/context
 	}
-}
-
-// layerWindow returns how many keys a token sees at most in layer, itself
-// included, and 0 where there is no limit.
-func (c Config) layerWindow(layer int) int {
-	if layer%max(1, c.WindowEvery) != 0 {
-		return 0
-	}
-	return c.Window
 }
 
 // ForwardFLOPs returns 2 × ForwardMACs: a multiply-add is two operations.

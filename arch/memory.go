@@ -32,6 +32,9 @@ func (c Config) TrainMemory(rows, context int) Memory {
 		Scratch:     tokens * c.scratchPerToken() * f32Bytes,
 		Logits:      min(tokens, logitRows) * c.Vocab * f32Bytes,
 	}
+	if c.FinalSoftCap > 0 {
+		m.Logits *= 2 // they are kept beside their gradient
+	}
 	m.Total = m.Weights + m.Gradients + m.Optimizer + m.Activations + m.Scratch + m.Logits
 	return m
 }

@@ -90,7 +90,10 @@ func (l *tensors) once(name string, rows, cols int) {
 }
 
 func (c Config) inputTensors(l *tensors) {
-	l.table("tokens", Embedding, c.Vocab, c.Width)
+	l.table("tokens", Embedding, c.Vocab, c.TokenWidth())
+	if c.Projected() {
+		l.once("project_in", c.Width, c.TokenWidth())
+	}
 	if c.Position == "learned" {
 		l.table("positions", Body, c.Context+c.PositionOffset, c.Width)
 	}
@@ -112,17 +115,16 @@ func (c Config) feedForwardTensors(l *tensors) {
 	l.linear("down", c.Width, c.Hidden, c.FFNBias)
 }
 
-// normTensors adds the norms within blocks (NormsPerLayer of them, one row
-// each for gains and for biases) and the one outside: after the embedding where
-// norms follow the sums, else before the head.
+// normTensors adds the norms within blocks (one row each for gains and for
+// biases) and the one outside, if there is one: after the embedding where norms
+// follow the sums, else before the head.
 func (c Config) normTensors(l *tensors) {
-	norms := c.NormsPerLayer
-	if norms == 0 {
-		norms = 2
-	}
-	l.block("norms", norms, c.Width)
+	l.block("norms", c.BlockNorms(), c.Width)
 	if c.Norm == "layernorm" {
-		l.block("norms.bias", norms, c.Width)
+		l.block("norms.bias", c.BlockNorms(), c.Width)
+	}
+	if c.NoOuterNorm {
+		return
 	}
 	name := "final_norm"
 	if c.PostNorm {
@@ -139,7 +141,13 @@ func (c Config) outputTensors(l *tensors) {
 		l.once("pooler", c.Width, c.Width)
 		l.once("pooler.bias", 1, c.Width)
 	}
+	if c.Projected() {
+		l.once("project_out", c.TokenWidth(), c.Width)
+	}
 	if !c.TiedHead {
-		l.all = append(l.all, Tensor{"head", Embedding, c.Vocab, c.Width, 1, 1})
+		l.all = append(l.all, Tensor{"head", Embedding, c.Vocab, c.TokenWidth(), 1, 1})
+	}
+	if c.HeadBias {
+		l.all = append(l.all, Tensor{"head.bias", Embedding, 1, c.Vocab, 1, 1})
 	}
 }

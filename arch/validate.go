@@ -150,16 +150,38 @@ func (c Config) checkPosition(p *problems) {
 }
 
 func (c Config) checkRarer(p *problems) {
-	if c.NormsPerLayer != 0 && c.NormsPerLayer != 2 && c.NormsPerLayer != 4 {
-		p.addf("norms_per_layer = %d is neither 2 nor 4", c.NormsPerLayer)
-	}
+	c.checkNorms(p)
+	p.within("embedding_width", c.EmbeddingWidth, 0, max(0, c.Width))
 	p.within("window", c.Window, 0, maxContext)
+	p.within("window_first", c.WindowFirst, 0, maxLayers)
 	p.within("window_every", c.WindowEvery, 0, maxLayers)
 	p.within("position_offset", c.PositionOffset, 0, maxContext)
 	p.within("token_types", c.TokenTypes, 0, maxVocab)
+	p.atLeastZero("attention_scale", c.AttentionScale)
 	p.atLeastZero("attention_soft_cap", c.AttentionSoftCap)
 	p.atLeastZero("final_soft_cap", c.FinalSoftCap)
-	if s := c.RotaryScaling; s != (RotaryScaling{}) && (!(s.Factor >= 1) || !(s.LowFrequency > 0) || !(s.HighFrequency > s.LowFrequency) || s.Context < 1) {
-		p.addf("rotary_scaling = %+v needs factor of 1 or more, 0 < low_frequency < high_frequency, and the context it starts from", s)
+	c.RotaryScaling.check(p)
+}
+
+func (c Config) checkNorms(p *problems) {
+	if !slices.Contains([]int{0, 1, 2, 4}, c.NormsPerLayer) {
+		p.addf("norms_per_layer = %d is none of 1, 2 and 4", c.NormsPerLayer)
+	}
+	if c.NormsPerLayer == 1 && !c.ParallelResidual {
+		p.addf("norms_per_layer = 1 without parallel_residual: attention and feed-forward each read a norm of their own, so use 2")
+	}
+	if c.ParallelResidual && (c.NormsPerLayer == 4 || c.PostNorm) {
+		p.addf("parallel_residual with norms behind attention or the sums: use norms_per_layer = 1 or 2, and no post_norm")
+	}
+	if c.PostNorm && c.NormsPerLayer == 4 {
+		p.addf("post_norm with norms_per_layer = 4: norms follow either the sums or what is added, so use norms_per_layer = 2")
+	}
+}
+
+func (s RotaryScaling) check(p *problems) {
+	linear := s == RotaryScaling{Factor: s.Factor}
+	bands := s.LowFrequency > 0 && s.HighFrequency > s.LowFrequency && s.Context > 0 && !math.IsInf(s.HighFrequency, 0)
+	if s != (RotaryScaling{}) && (!(s.Factor >= 1) || math.IsInf(s.Factor, 0) || !linear && !bands) {
+		p.addf("rotary_scaling = %+v needs a factor of 1 or more and either nothing else or 0 < low_frequency < high_frequency and the context it starts from", s)
 	}
 }

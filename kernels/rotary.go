@@ -15,15 +15,35 @@ type RotaryTable struct {
 // channels of each head turn (rot is even; channels i and i+rot/2 are a pair).
 // It panics when context or rot is negative or rot is odd.
 func NewRotaryTable(context, rot int, theta float64) *RotaryTable {
-	if context < 0 || rot < 0 || rot%2 != 0 {
-		panic(fmt.Sprintf("kernels.NewRotaryTable: context %d, rot %d: need context >= 0 and rot even and >= 0", context, rot))
+	return NewRotaryTableOf(context, RotaryFrequencies(rot, theta))
+}
+
+// RotaryFrequencies returns the angle in radians by which each of the rot/2
+// pairs turns from one position to the next, theta^(-2i/rot). It panics when
+// rot is negative or odd.
+func RotaryFrequencies(rot int, theta float64) []float64 {
+	if rot < 0 || rot%2 != 0 {
+		panic(fmt.Sprintf("kernels.RotaryFrequencies: rot %d: need rot even and >= 0", rot))
 	}
-	half := rot / 2
+	frequencies := make([]float64, rot/2)
+	for i := range frequencies {
+		frequencies[i] = Pow(theta, -2*float64(i)/float64(rot))
+	}
+	return frequencies
+}
+
+// NewRotaryTableOf makes the table for positions 0 to context-1, where pair i
+// turns by frequencies[i] radians a position. It panics when context is
+// negative.
+func NewRotaryTableOf(context int, frequencies []float64) *RotaryTable {
+	if context < 0 {
+		panic(fmt.Sprintf("kernels.NewRotaryTableOf: context %d: need context >= 0", context))
+	}
+	half := len(frequencies)
 	table := make([]float32, 3*context*half)
 	t := &RotaryTable{half: half, context: context}
 	t.cos, t.sin, t.minused = table[:context*half], table[context*half:2*context*half], table[2*context*half:]
-	for i := range half {
-		frequency := Pow(theta, -2*float64(i)/float64(rot))
+	for i, frequency := range frequencies {
 		for p := range context {
 			angle := float64(p) * frequency
 			sine := float32(Sin(angle))

@@ -82,9 +82,9 @@ func TestDamageIsDetected(t *testing.T) {
 
 func TestRunnableNamesWhatItCannotDo(t *testing.T) {
 	cfg := tiny()
-	cfg.ParallelResidual = true
+	cfg.Bidirectional = true
 	_, err := New(cfg, Init{}, 1)
-	if err == nil || !strings.Contains(err.Error(), "parallel residual") {
+	if err == nil || !strings.Contains(err.Error(), "both directions") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -2,26 +2,14 @@ package model
 
 import "plumb/kernels"
 
-// forward runs every layer over the tokens of p and leaves the normalised
-// last state in p.normed [t, c], ready for the head.
+// forward runs every layer over the tokens of p and leaves the last state in
+// p.normed [t, e], ready for the head.
 func (m *Model) forward(p *pass) {
 	m.embed(p)
 	for layer, b := range m.order {
 		m.blocks[b].forward(p, p.layers[layer], layer) // weights by block, keys and values by layer
 	}
-	m.norm.forward(p.normed, p.x)
-}
-
-// embed looks the tokens up, scales them, and adds learned positions.
-func (m *Model) embed(p *pass) {
-	m.lookUp(p.x, p.tokens)
-	if m.embedScale != 1 {
-		kernels.Scale(p.x, m.embedScale)
-	}
-	if m.position != nil {
-		kernels.Embedding(p.normed, m.position, p.positions)
-		kernels.Add(p.x, p.normed)
-	}
+	m.finish(p)
 }
 
 // attend runs causal attention of one layer within each sequence of the pass.

@@ -83,7 +83,8 @@ func (d *decoder) feed(tokens []int32) []float32 {
 	p := b.forward()
 	d.past += len(tokens)
 	m := d.s.m
-	last := p.normed[(len(tokens)-1)*m.cfg.Width : len(tokens)*m.cfg.Width]
+	e := m.cfg.TokenWidth()
+	last := p.normed[(len(tokens)-1)*e : len(tokens)*e]
 	m.logits(d.logits, last, 1)
 	return d.logits
 }

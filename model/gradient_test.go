@@ -47,7 +47,32 @@ func variants() map[string]arch.Config {
 		c.Norm, c.Position, c.Activation, c.RotaryTheta, c.RotaryShare = "layernorm", "learned", "gelu", 0, 0
 		c.QKVBias, c.OutBias, c.FFNBias = true, true, true
 	})
+	addFamilies(add)
 	return all
+}
+
+// addFamilies adds the ways in which published families depart from the base.
+func addFamilies(add func(name string, change func(*arch.Config))) {
+	add("parallel residual", func(c *arch.Config) { c.ParallelResidual, c.Norm, c.RotaryShare = true, "layernorm", 0.5 })
+	add("parallel residual of one norm", func(c *arch.Config) { c.ParallelResidual, c.NormsPerLayer, c.KVHeads = true, 1, 1 })
+	add("four norms", func(c *arch.Config) { c.NormsPerLayer, c.NormOffset = 4, 1 })
+	add("norms behind the sums", func(c *arch.Config) { c.PostNorm, c.NoOuterNorm, c.Norm = true, true, "layernorm" })
+	add("no last norm", func(c *arch.Config) { c.NoOuterNorm = true })
+	add("narrow embedding", func(c *arch.Config) { c.EmbeddingWidth, c.NoOuterNorm, c.EmbeddingScale = 8, true, 2 })
+	add("narrow embedding, untied", func(c *arch.Config) { c.EmbeddingWidth, c.NoOuterNorm, c.TiedHead, c.HeadBias = 8, true, false, true })
+	add("head bias", func(c *arch.Config) { c.HeadBias = true })
+	add("position offset", func(c *arch.Config) {
+		c.Position, c.RotaryTheta, c.RotaryShare, c.PositionOffset = "learned", 0, 0, 2
+	})
+	add("window", func(c *arch.Config) { c.Window = 3 })
+	add("window in every second layer", func(c *arch.Config) { c.Window, c.WindowFirst, c.WindowEvery, c.Layers = 2, 1, 2, 4 })
+	add("soft caps", func(c *arch.Config) { c.AttentionSoftCap, c.FinalSoftCap = 0.5, 1.5 })
+	add("attention scale", func(c *arch.Config) { c.AttentionScale = 1 })
+	add("scale by layer", func(c *arch.Config) { c.ScaleByLayer, c.Layers, c.Repeat, c.Sharing = true, 4, 2, "cyclic" })
+	add("linear rotary scaling", func(c *arch.Config) { c.RotaryScaling.Factor = 4 })
+	add("rotary scaling in bands", func(c *arch.Config) {
+		c.RotaryScaling, c.RotaryTheta = arch.RotaryScaling{Factor: 8, LowFrequency: 1, HighFrequency: 4, Context: 20}, 20
+	})
 }
 
 func tokensFor(c arch.Config, batch, length int) []int32 {

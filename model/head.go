@@ -1,25 +1,38 @@
 package model
 
-import "plumb/arch"
+import "plumb/kernels"
 
-// head returns the output matrix, whose weights are the token table where it
-// is tied.
-func (b *binder) head(c arch.Config, embedding, gradEmbedding []float32) *Dense {
-	d := &Dense{Out: c.Vocab, In: c.Width, Weight: embedding, gradWeight: gradEmbedding}
-	if !c.TiedHead {
-		d.Weight, d.gradWeight = b.next()
+// finish turns the last state of the residual stream into what the head reads,
+// p.normed [t, e].
+func (m *Model) finish(p *pass) {
+	if m.projectOut != nil {
+		m.projectOut.Forward(p.normed, p.x, p.rows)
+		return
 	}
-	return d
+	m.norm.forward(p.normed, p.x)
 }
 
-// logits sets dst [rows, v] to what the head makes of the normalised last
-// states [rows, c].
+// finishBack sets p.grads.dx [t, c] to the gradient with respect to the last
+// state, given that of what the head read in p.grads.normed.
+func (m *Model) finishBack(p *pass) {
+	if m.projectOut != nil {
+		back(m.projectOut).Backward(p.grads.dx, p.grads.normed, p.x, p.rows)
+		return
+	}
+	clear(p.grads.dx)
+	m.norm.backward(p.grads.dx, p.grads.normed, p.x)
+}
+
+// logits sets dst [rows, v] to what the head makes of states [rows, e].
 func (m *Model) logits(dst, states []float32, rows int) {
 	m.head.Forward(dst, states, rows)
+	if m.cfg.FinalSoftCap > 0 {
+		kernels.SoftCap(dst[:rows*m.cfg.Vocab], float32(m.cfg.FinalSoftCap))
+	}
 }
 
-// logitsBack sets dx [rows, c] to the gradient with respect to the last states
-// x, given that of their logits, and gathers the gradients of the head.
+// logitsBack sets dx [rows, e] to the gradient with respect to the states x,
+// given that of their logits before any cap, and gathers those of the head.
 func (m *Model) logitsBack(dx, dlogits, x []float32, rows int) {
 	back(m.head).Backward(dx, dlogits, x, rows)
 }

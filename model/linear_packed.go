@@ -46,6 +46,8 @@ func (m *Model) Freeze() {
 		return
 	}
 	m.frozen = true
+	freeze(&m.projectIn)
+	freeze(&m.projectOut)
 	freeze(&m.head)
 	for _, b := range m.blocks {
 		for _, l := range b.matrices() {
@@ -63,9 +65,10 @@ func freeze(l *Linear) {
 
 // matrices lists where b keeps its matrices, without those that it lacks.
 func (b *block) matrices() []*Linear {
-	all := []*Linear{&b.q, &b.k, &b.v, &b.out, &b.up, &b.down}
-	if b.gate != nil {
-		all = append(all, &b.gate)
+	a, f := b.attention, b.feedForward
+	all := []*Linear{&a.q, &a.k, &a.v, &a.out, &f.up, &f.down}
+	if f.gate != nil {
+		all = append(all, &f.gate)
 	}
 	return all
 }
@@ -77,7 +80,7 @@ func (m *Model) mustNotBeFrozen(method string) {
 	}
 }
 
-// lookUp sets dst [t, c] to the embeddings of tokens.
+// lookUp sets dst [t, e] to the embeddings of tokens.
 func (m *Model) lookUp(dst []float32, tokens []int32) {
 	if table, ok := m.head.(*Packed); ok && m.cfg.TiedHead {
 		kernels.EmbeddingPacked(dst, table.weight, tokens)

@@ -6,8 +6,6 @@ package model
 
 import (
 	"errors"
-	"fmt"
-	"math"
 
 	"plumb/arch"
 	"plumb/kernels"
@@ -20,11 +18,13 @@ type Model struct {
 	params []Param
 	order  []int // block of each layer
 
-	embedding  []float32 // [v, c]
+	embedding  []float32 // [v, e]
+	projectIn  Linear    // [c, e], nil where e is c
 	position   []float32 // [context, c], nil with rotary positions
 	blocks     []*block
-	norm       norm
-	head       Linear // [v, c]; the embedding itself when tied
+	norm       *norm  // nil where the head reads the last state itself
+	projectOut Linear // [e, c], nil where e is c
+	head       Linear // [v, e]; the embedding itself when tied
 	rotary     *kernels.RotaryTable
 	gradEmbed  []float32
 	gradPos    []float32
@@ -56,7 +56,7 @@ func empty(cfg arch.Config) (*Model, error) {
 	m.params = allocate(layout(cfg))
 	m.bind()
 	if cfg.Position == "rotary" {
-		m.rotary = kernels.NewRotaryTable(cfg.Context, cfg.RotaryChannels(), cfg.RotaryTheta)
+		m.rotary = kernels.NewRotaryTableOf(cfg.Context, frequencies(cfg))
 	}
 	return m, nil
 }
@@ -105,73 +105,4 @@ func (m *Model) EnableTraining() {
 		memory = memory[n:]
 	}
 	m.bind()
-}
-
-// A binder hands out the parameters in the order of layout.
-type binder struct{ rest []Param }
-
-func (b *binder) next() (data, grad []float32) {
-	p := b.rest[0]
-	b.rest = b.rest[1:]
-	return p.Data, p.Grad
-}
-
-func (b *binder) linear(out, in int, bias bool) *Dense {
-	d := &Dense{Out: out, In: in}
-	d.Weight, d.gradWeight = b.next()
-	if bias {
-		d.Bias, d.gradBias = b.next()
-	}
-	return d
-}
-
-func (b *binder) norm(c arch.Config) norm {
-	n := norm{eps: float32(c.NormEps)}
-	n.gain, n.gradGain = b.next()
-	if c.Norm == "layernorm" {
-		n.bias, n.gradBias = b.next()
-	}
-	return n
-}
-
-// bind points the parts of m at their parameters.
-func (m *Model) bind() {
-	c, b := m.cfg, &binder{m.params}
-	m.embedding, m.gradEmbed = b.next()
-	if c.Position == "learned" {
-		m.position, m.gradPos = b.next()
-	}
-	m.blocks = make([]*block, c.BlockCount())
-	for i := range m.blocks {
-		m.blocks[i] = bindBlock(c, b)
-	}
-	m.norm = b.norm(c)
-	m.head = b.head(c, m.embedding, m.gradEmbed)
-	if len(b.rest) != 0 {
-		panic(fmt.Sprintf("model: %d parameters of the layout were not bound", len(b.rest)))
-	}
-}
-
-func bindBlock(c arch.Config, b *binder) *block {
-	act, err := activations.Get(c.Activation)
-	if err != nil {
-		panic("model: " + err.Error())
-	}
-	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	bl := &block{act: act, heads: kernels.Heads{
-		Query: c.Heads, KV: c.KVHeads, Dim: c.HeadDim,
-		Scale: float32(1 / math.Sqrt(float64(c.HeadDim))),
-	}}
-	bl.norm1 = b.norm(c)
-	bl.q = b.linear(queries, c.Width, c.QKVBias)
-	bl.k = b.linear(keys, c.Width, c.QKVBias)
-	bl.v = b.linear(keys, c.Width, c.QKVBias)
-	bl.out = b.linear(c.Width, queries, c.OutBias)
-	bl.norm2 = b.norm(c)
-	if c.Gated() {
-		bl.gate = b.linear(c.Hidden, c.Width, c.FFNBias)
-	}
-	bl.up = b.linear(c.Hidden, c.Width, c.FFNBias)
-	bl.down = b.linear(c.Width, c.Hidden, c.FFNBias)
-	return bl
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"strings"
 
 	"plumb/arch"
 	"plumb/kernels"
@@ -60,33 +61,60 @@ func (s spec) size() int {
 // layout lists every array of weights that c stores, in the order in which
 // they lie in memory and in files. Blocks that several layers share come once.
 func layout(c arch.Config) []spec {
-	specs := []spec{{"embedding.weight", Embedding, []int{c.Vocab, c.Width}, false}}
+	specs := []spec{{"embedding.weight", Embedding, []int{c.Vocab, c.TokenWidth()}, false}}
+	if c.Projected() {
+		specs = append(specs, linearLayout("embedding.project.", c.Width, c.TokenWidth(), false, false)...)
+	}
 	if c.Position == "learned" {
-		specs = append(specs, spec{"position.weight", Body, []int{c.Context, c.Width}, false})
+		specs = append(specs, spec{"position.weight", Body, []int{c.Context + c.PositionOffset, c.Width}, false})
 	}
 	for b := range c.BlockCount() {
 		specs = append(specs, blockLayout(c, fmt.Sprintf("blocks.%d.", b))...)
 	}
-	specs = append(specs, normLayout(c, "norm.")...)
+	return append(specs, headLayout(c)...)
+}
+
+// headLayout lists what follows the blocks.
+func headLayout(c arch.Config) (specs []spec) {
+	if !c.NoOuterNorm {
+		specs = normLayout(c, "norm.")
+	}
+	if c.Projected() {
+		specs = append(specs, linearLayout("head.project.", c.TokenWidth(), c.Width, false, false)...)
+	}
 	if !c.TiedHead {
-		specs = append(specs, spec{"head.weight", Embedding, []int{c.Vocab, c.Width}, false})
+		specs = append(specs, spec{"head.weight", Embedding, []int{c.Vocab, c.TokenWidth()}, false})
+	}
+	if c.HeadBias {
+		specs = append(specs, spec{"head.bias", Embedding, []int{c.Vocab}, false})
 	}
 	return specs
 }
 
-func blockLayout(c arch.Config, prefix string) []spec {
+// blockLayout lists the arrays of a block: attention and feed-forward part,
+// each behind its norms.
+func blockLayout(c arch.Config, prefix string) (specs []spec) {
+	add := func(more []spec) { specs = append(specs, more...) }
 	queries, keys := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	specs := normLayout(c, prefix+"attention.norm.")
-	specs = append(specs, linearLayout(prefix+"attention.q.", queries, c.Width, c.QKVBias, false)...)
-	specs = append(specs, linearLayout(prefix+"attention.k.", keys, c.Width, c.QKVBias, false)...)
-	specs = append(specs, linearLayout(prefix+"attention.v.", keys, c.Width, c.QKVBias, false)...)
-	specs = append(specs, linearLayout(prefix+"attention.out.", c.Width, queries, c.OutBias, true)...)
-	specs = append(specs, normLayout(c, prefix+"ffn.norm.")...)
-	if c.Gated() {
-		specs = append(specs, linearLayout(prefix+"ffn.gate.", c.Hidden, c.Width, c.FFNBias, false)...)
+	addNorms := func(part string) {
+		for _, place := range places(c) {
+			if strings.HasPrefix(place.name, part) {
+				add(normLayout(c, prefix+place.name))
+			}
+		}
 	}
-	specs = append(specs, linearLayout(prefix+"ffn.up.", c.Hidden, c.Width, c.FFNBias, false)...)
-	return append(specs, linearLayout(prefix+"ffn.down.", c.Width, c.Hidden, c.FFNBias, true)...)
+	addNorms("attention.")
+	add(linearLayout(prefix+"attention.q.", queries, c.Width, c.QKVBias, false))
+	add(linearLayout(prefix+"attention.k.", keys, c.Width, c.QKVBias, false))
+	add(linearLayout(prefix+"attention.v.", keys, c.Width, c.QKVBias, false))
+	add(linearLayout(prefix+"attention.out.", c.Width, queries, c.OutBias, true))
+	addNorms("ffn.")
+	if c.Gated() {
+		add(linearLayout(prefix+"ffn.gate.", c.Hidden, c.Width, c.FFNBias, false))
+	}
+	add(linearLayout(prefix+"ffn.up.", c.Hidden, c.Width, c.FFNBias, false))
+	add(linearLayout(prefix+"ffn.down.", c.Width, c.Hidden, c.FFNBias, true))
+	return specs
 }
 
 func normLayout(c arch.Config, prefix string) []spec {

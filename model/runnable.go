@@ -23,15 +23,8 @@ func Runnable(c arch.Config) error {
 	if err != nil {
 		problems = append(problems, err)
 	}
-	refuse(c.ParallelResidual, "parallel_residual", "a parallel residual")
-	refuse(c.NormsPerLayer != 0 && c.NormsPerLayer != 2, "norms_per_layer", fmt.Sprintf("%d norms in a layer", c.NormsPerLayer))
-	refuse(c.NormOffset != 0, "norm_offset", "norm gains stored with an offset")
-	refuse(c.PostNorm, "post_norm", "norms behind the sums")
-	refuse(c.Window != 0, "window", "a sliding window")
-	refuse(c.AttentionSoftCap != 0, "attention_soft_cap", "a cap on attention scores")
-	refuse(c.FinalSoftCap != 0, "final_soft_cap", "a cap on logits")
-	refuse(c.PositionOffset != 0, "position_offset", "a position table with an offset")
-	refuse(c.RotaryScaling != arch.RotaryScaling{}, "rotary_scaling", "scaled rotary frequencies")
+	refuse(c.PostNorm && !c.NoOuterNorm, "post_norm", "a norm behind the embedding")
+	refuse(c.Projected() && !c.NoOuterNorm, "embedding_width", "a norm before a projected head")
 	refuse(c.Context*c.RotaryChannels() > maxRotary, "context", "rotations for so many positions")
 	refuse(c.Bidirectional, "bidirectional", "attention in both directions")
 	refuse(c.TokenTypes != 0, "token_types", "the table of token types of an encoder")

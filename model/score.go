@@ -117,7 +117,7 @@ type scorer struct {
 	at      []int
 	targets []int32
 	owner   []int
-	states  []float32 // [headRows, c]
+	states  []float32 // [headRows, e]
 	logits  []float32 // [headRows, v]
 	logs    []float64
 	best    []bool
@@ -127,7 +127,7 @@ func (m *Model) scorer() *scorer {
 	if m.scoring == nil {
 		m.scoring = &scorer{
 			m: m, pass: m.newPass(scoreRows),
-			states: make([]float32, headRows*m.cfg.Width), logits: make([]float32, headRows*m.cfg.Vocab),
+			states: make([]float32, headRows*m.cfg.TokenWidth()), logits: make([]float32, headRows*m.cfg.Vocab),
 			logs: make([]float64, headRows), best: make([]bool, headRows),
 		}
 	}
@@ -183,7 +183,7 @@ func (s *scorer) endings(rows [][]int32, from []int, groups []group) *pass {
 
 // score runs the head at the noted rows only, and adds up by text.
 func (s *scorer) score(p *pass, sums []float64, greedy []bool) {
-	c, v := s.m.cfg.Width, s.m.cfg.Vocab
+	c, v := s.m.cfg.TokenWidth(), s.m.cfg.Vocab
 	for from := 0; from < len(s.at); from += headRows {
 		to := min(from+headRows, len(s.at))
 		n := to - from

@@ -17,6 +17,7 @@ type Tape struct {
 	pass    *pass
 	targets []int32   // [t]
 	logits  []float32 // [headRows, v]
+	capped  []float32 // [headRows, v] the logits again, where they have a cap
 	losses  []float64 // [t] nats
 }
 
@@ -28,11 +29,15 @@ func (m *Model) NewTape(batch, length int) *Tape {
 		panic(fmt.Sprintf("model: sequences of %d tokens in a context of %d", length, m.cfg.Context))
 	}
 	rows := batch * length
-	return &Tape{
+	t := &Tape{
 		m: m, pass: m.newTrainingPass(batch, length),
 		targets: make([]int32, rows), losses: make([]float64, rows),
 		logits: make([]float32, min(rows, headRows)*m.cfg.Vocab),
 	}
+	if m.cfg.FinalSoftCap > 0 {
+		t.capped = make([]float32, len(t.logits))
+	}
+	return t
 }
 
 // Backward runs tokens [batch, length+1] forward and back: the first length of
@@ -45,12 +50,11 @@ func (t *Tape) Backward(tokens []int32, scale float32) float64 {
 	m, p := t.m, t.pass
 	m.forward(p)
 	loss := t.head(scale)
-	clear(p.grads.dx)
-	m.norm.backward(p.grads.dx, p.grads.normed, p.x)
+	m.finishBack(p)
 	for layer := len(m.order) - 1; layer >= 0; layer-- {
-		m.blocks[m.order[layer]].backward(p, p.layers[layer])
+		m.blocks[m.order[layer]].backward(p, p.layers[layer], layer)
 	}
-	t.embedBackward()
+	m.embedBack(p)
 	return loss
 }
 
@@ -84,13 +88,17 @@ func (t *Tape) load(tokens []int32) {
 // p.grads.normed. It returns the summed loss in nats.
 func (t *Tape) head(scale float32) float64 {
 	m, p := t.m, t.pass
-	c, v := m.cfg.Width, m.cfg.Vocab
+	c, v := m.cfg.TokenWidth(), m.cfg.Vocab
 	for from := 0; from < p.rows; from += headRows {
 		to := min(from+headRows, p.rows)
 		rows := to - from
 		x, logits := p.normed[from*c:to*c], t.logits[:rows*v]
 		m.logits(logits, x, rows)
+		copy(t.capped, logits)
 		kernels.CrossEntropy(logits, t.losses[from:to], t.targets[from:to], scale)
+		if t.capped != nil {
+			kernels.SoftCapBack(logits, t.capped[:rows*v], float32(m.cfg.FinalSoftCap))
+		}
 		m.logitsBack(p.grads.normed[from*c:to*c], logits, x, rows)
 	}
 	sum := 0.0
@@ -98,16 +106,4 @@ func (t *Tape) head(scale float32) float64 {
 		sum += loss
 	}
 	return sum
-}
-
-// embedBackward passes p.grads.dx on to the tables of tokens and positions.
-func (t *Tape) embedBackward() {
-	m, p := t.m, t.pass
-	if m.position != nil {
-		kernels.EmbeddingBack(m.gradPos, p.grads.dx, p.positions)
-	}
-	if m.embedScale != 1 {
-		kernels.Scale(p.grads.dx, m.embedScale)
-	}
-	kernels.EmbeddingBack(m.gradEmbed, p.grads.dx, p.tokens)
 }
