@@ -115,6 +115,7 @@ var packedProducts = freeList[packedProduct]{fresh: func() *packedProduct {
 const (
 	leastRows  = 8
 	packedRows = 252
+	mostTask   = 8 << 20 // fused multiply-adds
 )
 
 func (w *Packed) multiply(kernel string, dst, x []float32, m int, add bool) {

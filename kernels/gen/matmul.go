@@ -82,13 +82,13 @@ func (t tile) emitAMD64() {
 	t.Return()
 }
 
-// startAMD64 fills the sums and fetches the c of the next tile.
+// startAMD64 fills the sums.
 func (t tile) startAMD64() {
-	zero, fetch := t.NewLabel("zero"), t.NewLabel("fetch")
+	zero, begin := t.NewLabel("zero"), t.NewLabel("begin")
 	size := t.T.Lanes * 4
-	t.Ins("MOVQ DX, R13")
 	t.Ins("CMPQ %s, $0", t.arg("add"))
 	t.Ins("JEQ %s", zero)
+	t.Ins("MOVQ DX, R13")
 	for row := range t.rows {
 		for v := range t.vectors {
 			if t.masked(v) {
@@ -99,28 +99,23 @@ func (t tile) startAMD64() {
 		}
 		t.Ins("ADDQ AX, R13")
 	}
-	t.Ins("JMP %s", fetch)
+	t.Ins("JMP %s", begin)
 	t.Label(zero)
 	for i := range t.rows * t.vectors {
 		t.Ins("VXORPS %s, %s, %s", t.reg(i), t.reg(i), t.reg(i))
 	}
-	for range t.rows {
-		t.Ins("ADDQ AX, R13")
-	}
-	t.Label(fetch)
-	for range t.rows {
-		for at := 0; at < t.vectors*size; at += 64 {
-			t.Ins("PREFETCHT0 %d(R13)", at)
-		}
-		t.Ins("ADDQ AX, R13")
-	}
+	t.Label(begin)
 }
 
-const tileUnroll = 4
+const (
+	tileUnroll = 4
+	tileTail   = 32 // steps, of tiles with more, for which c is on its way
+)
 
 // stepsAMD64 walks along the summed index.
 func (t tile) stepsAMD64() {
-	loop, rest, one, end := t.NewLabel("steps"), t.NewLabel("rest"), t.NewLabel("one"), t.NewLabel("end")
+	long, short, loop := t.NewLabel("long"), t.NewLabel("short"), t.NewLabel("steps")
+	rest, one, end := t.NewLabel("rest"), t.NewLabel("one"), t.NewLabel("end")
 	t.Ins("MOVQ R12, SI")
 	if t.rows > 7 {
 		t.Ins("LEAQ (R12)(R10*1), DI")
@@ -129,14 +124,14 @@ func (t tile) stepsAMD64() {
 	t.Ins("MOVQ %s, BX", t.arg("b"))
 	t.Ins("MOVQ %s, CX", t.arg("steps"))
 	t.Ins("MOVQ %s, R13", t.arg("bStep"))
-	t.Ins("SUBQ $%d, CX", tileUnroll)
+	t.Ins("SUBQ $%d, CX", tileUnroll+tileTail)
+	t.Ins("JLT %s", short)
+	t.loopAMD64(long)
+	t.fetchAMD64()
+	t.Label(short)
+	t.Ins("ADDQ $%d, CX", tileTail)
 	t.Ins("JLT %s", rest)
-	t.Label(loop)
-	for range tileUnroll {
-		t.stepAMD64()
-	}
-	t.Ins("SUBQ $%d, CX", tileUnroll)
-	t.Ins("JGE %s", loop)
+	t.loopAMD64(loop)
 	t.Label(rest)
 	t.Ins("ADDQ $%d, CX", tileUnroll)
 	t.Ins("JEQ %s", end)
@@ -145,6 +140,29 @@ func (t tile) stepsAMD64() {
 	t.Ins("DECQ CX")
 	t.Ins("JNE %s", one)
 	t.Label(end)
+}
+
+// fetchAMD64 fetches the c of this tile, which the panel has driven out of the
+// first-level cache, and of the next.
+func (t tile) fetchAMD64() {
+	t.Ins("MOVQ DX, R13")
+	for range 2 * t.rows {
+		for at := 0; at < t.vectors*t.T.Lanes*4; at += 64 {
+			t.Ins("PREFETCHT0 %d(R13)", at)
+		}
+		t.Ins("ADDQ AX, R13")
+	}
+	t.Ins("MOVQ %s, R13", t.arg("bStep"))
+}
+
+// loopAMD64 runs steps while CX, which they count down, is not negative.
+func (t tile) loopAMD64(top string) {
+	t.Label(top)
+	for range tileUnroll {
+		t.stepAMD64()
+	}
+	t.Ins("SUBQ $%d, CX", tileUnroll)
+	t.Ins("JGE %s", top)
 }
 
 // rowAMD64 are addresses of the rows of a.
