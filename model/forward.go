@@ -12,17 +12,16 @@ func (m *Model) forward(p *pass) {
 	m.finish(p)
 }
 
-// attend runs causal attention of one layer within each sequence of the pass.
+// attend runs causal attention of one layer within each text of the pass.
 func (p *pass) attend(s *saved, h kernels.Heads, layer int) {
-	if p.pieces == nil {
+	switch {
+	case p.cache != nil:
+		seen := p.cache.layers[layer]
+		seen.Store(s.k, s.v, p.cache.past)
+		kernels.AttentionCached(s.attended, s.q, seen, h, p.cache.past)
+	case p.trees != nil:
+		kernels.AttentionTrees(s.attended, s.q, s.k, s.v, h, p.trees)
+	default:
 		kernels.AttentionBatch(s.attended, s.lse, s.q, s.k, s.v, h, p.batch, p.length)
-		return
-	}
-	queries, keys := h.Query*h.Dim, h.KV*h.Dim
-	for _, piece := range p.pieces {
-		from, to := piece.start, piece.start+piece.rows
-		k, v := piece.cache.extend(layer, piece.past, s.k[from*keys:to*keys], s.v[from*keys:to*keys])
-		kernels.Attention(s.attended[from*queries:to*queries], nil, s.q[from*queries:to*queries],
-			k, v, h, piece.rows, piece.past)
 	}
 }

@@ -53,11 +53,12 @@ func (m *Model) Generate(ctx context.Context, prompt []int32, limit int, s Sampl
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		token := s.pick(logits, random)
-		if !emit(token) || d.past == m.cfg.Context {
+		token := d.pick(s, logits, random)
+		if !emit(token) || d.cache.past == m.cfg.Context {
 			return nil
 		}
-		logits = d.feed([]int32{token})
+		d.next[0] = token
+		logits = d.feed(d.next[:])
 	}
 	return nil
 }
@@ -66,8 +67,9 @@ func (m *Model) Generate(ctx context.Context, prompt []int32, limit int, s Sampl
 type decoder struct {
 	s      *scorer
 	cache  *cache
-	past   int
+	next   [1]int32
 	logits []float32 // [v]
+	order  []int     // of tokens by likelihood
 }
 
 // newDecoder returns a decoder for up to tokens tokens.
@@ -78,25 +80,25 @@ func (m *Model) newDecoder(tokens int) *decoder {
 // feed runs tokens behind what was fed before and returns the logits [v] of
 // what comes next, which stay valid until the next call.
 func (d *decoder) feed(tokens []int32) []float32 {
-	b := d.s.begin()
-	b.add(tokens, d.past, d.cache)
-	p := b.forward()
-	d.past += len(tokens)
-	m := d.s.m
-	e := m.cfg.TokenWidth()
-	last := p.normed[(len(tokens)-1)*e : len(tokens)*e]
-	m.logits(d.logits, last, 1)
+	m, p := d.s.m, d.s.passFor(len(tokens))
+	p.tokens, p.positions, p.cache = p.tokens[:0], p.positions[:0], d.cache
+	p.add(tokens, d.cache.past)
+	p.resize(m, len(tokens))
+	m.forward(p)
+	d.cache.past += len(tokens)
+	m.logits(d.logits, p.normed[(len(tokens)-1)*m.cfg.TokenWidth():], 1)
 	return d.logits
 }
 
 // pick chooses a token. Logits are changed.
-func (s Sampling) pick(logits []float32, random *rand.Rand) int32 {
+func (d *decoder) pick(s Sampling, logits []float32, random *rand.Rand) int32 {
 	if s.Temperature == 0 {
 		return int32(argmax(logits))
 	}
 	kernels.Scale(logits, float32(1/s.Temperature))
 	kernels.Softmax(logits, logits, 1)
-	order := ranked(logits)
+	d.order = ranked(d.order[:0], logits)
+	order := d.order
 	if s.TopK > 0 {
 		order = order[:min(s.TopK, len(order))]
 	}
@@ -115,20 +117,20 @@ func (s Sampling) pick(logits []float32, random *rand.Rand) int32 {
 	return int32(order[len(order)-1])
 }
 
-// ranked lists tokens from the most likely down, equal ones by number.
-func ranked(shares []float32) []int {
-	order := make([]int, len(shares))
-	for i := range order {
-		order[i] = i
+// ranked appends the tokens to order from the most likely down, equal ones by
+// number.
+func ranked(order []int, shares []float32) []int {
+	for i := range shares {
+		order = append(order, i)
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
+	slices.SortFunc(order, func(a, b int) int {
 		switch {
 		case shares[a] > shares[b]:
 			return -1
 		case shares[a] < shares[b]:
 			return 1
 		}
-		return 0
+		return a - b
 	})
 	return order
 }

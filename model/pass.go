@@ -6,16 +6,17 @@ import "plumb/kernels"
 // that the trip needs. A row is one token of one sequence.
 //
 // For training the rows are batch sequences of equal length, and every layer
-// keeps what its backward pass needs. For scoring and generating they are
-// pieces of sequences whose earlier keys and values lie in caches, and all
-// layers use one layer's memory in turn.
+// keeps what its backward pass needs. For scoring they are trees of texts, and
+// for generating rows of one sequence whose earlier keys and values lie in a
+// cache; then all layers use one layer's memory in turn.
 type pass struct {
 	rows      int
 	tokens    []int32 // [t]
 	positions []int32 // [t] place of each token in its sequence
 
-	batch, length int     // training: rows = batch × length
-	pieces        []piece // otherwise
+	batch, length int            // training: rows = batch × length
+	trees         []kernels.Tree // scoring
+	cache         *cache         // generating
 
 	x      []float32 // [t, c] the residual stream
 	normed []float32 // [t, c]
@@ -23,13 +24,6 @@ type pass struct {
 	layers []*saved
 	grads  *gradients // training only
 	rotary *kernels.RotaryTable
-}
-
-// A piece is rows of one sequence that follow past tokens whose keys and
-// values are in its cache.
-type piece struct {
-	start, rows, past int
-	cache             *cache
 }
 
 // saved is what one layer leaves for its backward pass.
@@ -111,31 +105,16 @@ func (m *Model) newTrainingPass(batch, length int) *pass {
 	return p
 }
 
-// shrink returns p for its first rows tokens; it shares the memory of p.
-func (p *pass) shrink(m *Model, rows int) *pass {
+// resize lets p hold rows tokens, no more than it was made for.
+func (p *pass) resize(m *Model, rows int) {
 	c := m.cfg
-	small := *p
-	small.rows = rows
-	small.tokens, small.positions = p.tokens[:rows], p.positions[:rows]
-	small.x, small.normed, small.hidden = p.x[:rows*c.Width], p.normed[:rows*c.Width], p.hidden[:rows*c.Hidden]
-	one := p.layers[0].shrink(m, rows)
-	small.layers = make([]*saved, len(p.layers))
-	for i := range small.layers {
-		small.layers[i] = one
-	}
-	return &small
-}
-
-func (s *saved) shrink(m *Model, rows int) *saved {
-	c := m.cfg
-	queries, keys := rows*c.Heads*c.HeadDim, rows*c.KVHeads*c.HeadDim
-	small := &saved{
-		q: s.q[:queries], k: s.k[:keys], v: s.v[:keys],
-		attended: s.attended[:queries], lse: s.lse[:rows*c.Heads],
-		up: s.up[:rows*c.Hidden],
-	}
+	p.rows = rows
+	p.tokens, p.positions = p.tokens[:rows], p.positions[:rows]
+	p.x, p.normed, p.hidden = p.x[:rows*c.Width], p.normed[:rows*c.Width], p.hidden[:rows*c.Hidden]
+	queries, keys, s := rows*c.Heads*c.HeadDim, rows*c.KVHeads*c.HeadDim, p.layers[0]
+	s.q, s.k, s.v = s.q[:queries], s.k[:keys], s.v[:keys]
+	s.attended, s.lse, s.up = s.attended[:queries], s.lse[:rows*c.Heads], s.up[:rows*c.Hidden]
 	if s.gate != nil {
-		small.gate = s.gate[:rows*c.Hidden]
+		s.gate = s.gate[:rows*c.Hidden]
 	}
-	return small
 }

@@ -22,17 +22,25 @@ const minShared = 8
 // Neighbouring rows that begin alike share that part of the work. The order
 // and the grouping of rows change no bit of a result.
 func (m *Model) LogProbs(rows [][]int32, from []int) (sums []float64, greedy []bool, err error) {
-	if err := m.checkRows(rows, from); err != nil {
+	sums, greedy = make([]float64, len(rows)), make([]bool, len(rows))
+	if err := m.LogProbsInto(sums, greedy, rows, from); err != nil {
 		return nil, nil, err
 	}
-	sums, greedy = make([]float64, len(rows)), make([]bool, len(rows))
+	return sums, greedy, nil
+}
+
+// LogProbsInto is LogProbs with the caller's memory for the results, one for
+// each row. It allocates nothing once it has seen as much before.
+func (m *Model) LogProbsInto(sums []float64, greedy []bool, rows [][]int32, from []int) error {
+	if err := m.checkRows(rows, from); err != nil {
+		return err
+	}
 	s := m.scorer()
 	for next := 0; next < len(rows); {
-		groups, end := plan(rows, from, next)
-		s.run(rows, from, groups, sums, greedy)
-		next = end
+		next = s.plan(rows, from, next)
+		s.run(rows, from, sums[:len(rows)], greedy[:len(rows)])
 	}
-	return sums, greedy, nil
+	return nil
 }
 
 func (m *Model) checkRows(rows [][]int32, from []int) error {
@@ -60,33 +68,42 @@ func (m *Model) checkRows(rows [][]int32, from []int) error {
 // A group is rows first..last-1, which share their first shared tokens.
 type group struct{ first, last, shared int }
 
+// rows is how many rows of a pass g takes.
+func (g group) rows(rows [][]int32) int {
+	n := g.shared
+	for _, row := range rows[g.first:g.last] {
+		n += len(row) - g.shared
+	}
+	return n
+}
+
 // plan gathers groups from row next on until a pass is full, and returns the
 // first row that is left.
-func plan(rows [][]int32, from []int, next int) (groups []group, end int) {
-	used := 0
-	for next < len(rows) {
+func (s *scorer) plan(rows [][]int32, from []int, next int) int {
+	s.groups = s.groups[:0]
+	for used := 0; next < len(rows); {
 		g := groupAt(rows, from, next)
-		cost := g.shared
-		for _, row := range rows[g.first:g.last] {
-			cost += len(row) - g.shared
-		}
-		if used > 0 && used+cost > scoreRows {
+		n := g.rows(rows)
+		if used > 0 && used+n > scoreRows {
 			break
 		}
-		used += cost
-		groups = append(groups, g)
+		used += n
+		s.groups = append(s.groups, g)
 		next = g.last
 	}
-	return groups, next
+	return next
 }
 
 // groupAt extends a group from row first on as long as the next row shares a
-// prefix of at least minShared tokens, and at least half of what is shared so far.
+// prefix of at least minShared tokens, and at least half of what is shared so
+// far, and there is room for it in a pass.
 func groupAt(rows [][]int32, from []int, first int) group {
 	g := group{first, first + 1, from[first] - 1}
+	ends := len(rows[first])
 	for g.last < len(rows) {
 		common := commonPrefix(rows[first], rows[g.last], min(g.shared, from[g.last]-1))
-		if common < minShared || common < g.shared/2 {
+		ends += len(rows[g.last])
+		if common < minShared || common < g.shared/2 || ends-(g.last-g.first)*common > scoreRows {
 			break
 		}
 		g.shared = common
@@ -110,9 +127,11 @@ func commonPrefix(a, b []int32, limit int) int {
 
 // A scorer holds the memory of scoring passes.
 type scorer struct {
-	m      *Model
-	pass   *pass
-	caches []*cache
+	m        *Model
+	pass     *pass
+	groups   []group
+	trees    []kernels.Tree
+	branches []int // of all trees
 	// The scored positions of a pass: row of the pass, token, and text.
 	at      []int
 	targets []int32
@@ -134,51 +153,68 @@ func (m *Model) scorer() *scorer {
 	return m.scoring
 }
 
-// run scores the rows of some groups: first what each group shares, then the
-// rest of every row behind it.
-func (s *scorer) run(rows [][]int32, from []int, groups []group, sums []float64, greedy []bool) {
-	for i, g := range groups {
-		if i == len(s.caches) {
-			s.caches = append(s.caches, s.m.newCache(s.m.cfg.Context))
-		}
+// run scores the rows of the groups in one pass: what each group shares once,
+// and behind it the rest of every row.
+func (s *scorer) run(rows [][]int32, from []int, sums []float64, greedy []bool) {
+	n := 0
+	for _, g := range s.groups {
+		n += g.rows(rows)
 		for r := g.first; r < g.last; r++ {
-			greedy[r] = true
+			sums[r], greedy[r] = 0, true
 		}
 	}
-	s.sharedPrefixes(rows, groups)
-	s.score(s.endings(rows, from, groups), sums, greedy)
-}
-
-func (s *scorer) sharedPrefixes(rows [][]int32, groups []group) {
-	b := s.begin()
-	for i, g := range groups {
-		if g.shared > 0 {
-			b.add(rows[g.first][:g.shared], 0, s.caches[i])
-		}
+	p := s.passFor(n)
+	s.fill(p, rows, from)
+	if len(p.tokens) > 0 {
+		p.resize(s.m, len(p.tokens))
+		p.trees = s.trees
+		s.m.forward(p)
 	}
-	b.forward()
+	s.score(p, sums, greedy)
 }
 
-// endings runs what follows the shared prefix of each row, up to the token
-// before the last, and notes which rows of the pass predict scored tokens.
-func (s *scorer) endings(rows [][]int32, from []int, groups []group) *pass {
+// passFor returns the pass, with room for rows rows.
+func (s *scorer) passFor(rows int) *pass {
+	if rows > cap(s.pass.tokens) {
+		s.pass = s.m.newPass(rows)
+	}
+	s.pass.trees, s.pass.cache = nil, nil
+	return s.pass
+}
+
+// fill gives p the tokens of the groups as trees, each text up to the token
+// before its last, and notes which rows of p predict scored tokens.
+func (s *scorer) fill(p *pass, rows [][]int32, from []int) {
 	s.at, s.targets, s.owner = s.at[:0], s.targets[:0], s.owner[:0]
-	b := s.begin()
-	for i, g := range groups {
+	s.trees, s.branches = s.trees[:0], s.branches[:0]
+	p.tokens, p.positions = p.tokens[:0], p.positions[:0]
+	for _, g := range s.groups {
+		p.add(rows[g.first][:g.shared], 0)
+		first := len(s.branches)
 		for r := g.first; r < g.last; r++ {
 			row := rows[r]
 			if from[r] == len(row) {
 				continue // nothing is scored
 			}
-			start := b.add(row[g.shared:len(row)-1], g.shared, s.caches[i])
-			for p := from[r]; p < len(row); p++ {
-				s.at = append(s.at, start+p-1-g.shared)
-				s.targets = append(s.targets, row[p])
+			start := len(p.tokens) - 1 - g.shared // where p's row of a position lies
+			p.add(row[g.shared:len(row)-1], g.shared)
+			s.branches = append(s.branches, len(row)-1-g.shared)
+			for position := from[r]; position < len(row); position++ {
+				s.at = append(s.at, start+position)
+				s.targets = append(s.targets, row[position])
 				s.owner = append(s.owner, r)
 			}
 		}
+		s.trees = append(s.trees, kernels.Tree{Shared: g.shared, Branches: s.branches[first:]})
 	}
-	return b.forward()
+}
+
+// add appends tokens that follow past others of their text.
+func (p *pass) add(tokens []int32, past int) {
+	p.tokens = append(p.tokens, tokens...)
+	for i := range tokens {
+		p.positions = append(p.positions, int32(past+i))
+	}
 }
 
 // score runs the head at the noted rows only, and adds up by text.
@@ -198,43 +234,4 @@ func (s *scorer) score(p *pass, sums []float64, greedy []bool) {
 			greedy[owner] = greedy[owner] && s.best[i]
 		}
 	}
-}
-
-// A builder gathers pieces of sequences for one pass.
-type builder struct {
-	s                 *scorer
-	tokens, positions []int32
-	pieces            []piece
-}
-
-func (s *scorer) begin() *builder {
-	return &builder{s: s, tokens: s.pass.tokens[:0], positions: s.pass.positions[:0]}
-}
-
-// add appends tokens that follow past tokens of the sequence in c, and
-// returns the row of the first.
-func (b *builder) add(tokens []int32, past int, c *cache) int {
-	start := len(b.tokens)
-	b.tokens = append(b.tokens, tokens...)
-	for i := range tokens {
-		b.positions = append(b.positions, int32(past+i))
-	}
-	b.pieces = append(b.pieces, piece{start, len(tokens), past, c})
-	return start
-}
-
-// forward runs what was added, in a larger pass than before if need be.
-func (b *builder) forward() *pass {
-	rows := len(b.tokens)
-	if rows > b.s.pass.rows {
-		b.s.pass = b.s.m.newPass(rows)
-	}
-	p := b.s.pass.shrink(b.s.m, rows)
-	copy(p.tokens, b.tokens)
-	copy(p.positions, b.positions)
-	p.pieces = b.pieces
-	if rows > 0 {
-		b.s.m.forward(p)
-	}
-	return p
 }

@@ -183,3 +183,61 @@ func TestGenerateRefusesWhatDoesNotFit(t *testing.T) {
 		t.Errorf("a full context gave %d tokens, %v", tokens, err)
 	}
 }
+
+// Decoding piece by piece gives the logits of one pass over the whole text, to
+// the bit, on every set of kernels.
+func TestDecodingIsTheFullPass(t *testing.T) {
+	chosen := kernels.Chosen()
+	defer func() { kernels.Use(chosen) }()
+	for name, cfg := range variants() {
+		t.Run(name, func(t *testing.T) {
+			cfg.Context = 40
+			m, frozen := mustNew(t, cfg), mustNew(t, cfg)
+			frozen.Freeze()
+			tokens := tokensFor(cfg, 1, cfg.Context)
+			want := m.NewTape(1, cfg.Context).Logits(tokens)
+			for _, name := range kernels.Names() {
+				if err := kernels.Use(name); err != nil {
+					t.Fatal(err)
+				}
+				for _, step := range []int{1, 7} {
+					d := frozen.newDecoder(cfg.Context)
+					for from := 0; from < cfg.Context; from += step {
+						to := min(from+step, cfg.Context)
+						got := d.feed(tokens[from:to])
+						if !slices.Equal(got, want[(to-1)*cfg.Vocab:to*cfg.Vocab]) {
+							t.Fatalf("kernels %s: other logits after %d tokens, %d at a time", name, to, step)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// Scoring and decoding leave nothing for the garbage collector once warm.
+func TestScoringAllocatesNothing(t *testing.T) {
+	workers := kernels.Workers()
+	defer kernels.SetWorkers(workers)
+	cfg := variants()["gpt2"]
+	cfg.Context = 64
+	m := mustNew(t, cfg)
+	m.Freeze()
+	rows, from := texts(cfg.Vocab, cfg.Context)
+	sums, greedy := make([]float64, len(rows)), make([]bool, len(rows))
+	for _, workers := range []int{1, 2} {
+		kernels.SetWorkers(workers)
+		if n := testing.AllocsPerRun(10, func() {
+			if err := m.LogProbsInto(sums, greedy, rows, from); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%v allocations to score with %d workers", n, workers)
+		}
+		d := m.newDecoder(cfg.Context)
+		d.feed([]int32{1, 2, 3})
+		if n := testing.AllocsPerRun(10, func() { d.feed(d.next[:]) }); n != 0 {
+			t.Errorf("%v allocations to decode with %d workers", n, workers)
+		}
+	}
+}
