@@ -1,6 +1,10 @@
 package kernels
 
-import "runtime"
+import (
+	"math"
+	"runtime"
+	"sync/atomic"
+)
 
 // Peak measures how many float32 operations per second one core can do with
 // the implementation in use: a fused multiply-add counts two. It is the best
@@ -50,8 +54,9 @@ func peakGeneric(rounds int) float64 {
 	for i := range rounds {
 		sums[i%peakChains] = fma32(float32(i), 1.25, sums[i%peakChains])
 	}
-	peakResult = sums
+	peakResult.Store(math.Float32bits(sums[rounds%peakChains]))
 	return float64(2 * rounds)
 }
 
-var peakResult [peakChains]float32
+// peakResult keeps the loop from being left out.
+var peakResult atomic.Uint32

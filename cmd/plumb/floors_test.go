@@ -18,7 +18,7 @@ var floors = []struct {
 	packages []string
 }{
 	{"roof", []string{"cmd/plumb"}},
-	{"floor 3", []string{"experiments"}},
+	{"floor 3", []string{"experiments", "bench"}},
 	{"floor 2", []string{"train"}},
 	{"floor 1", []string{"model", "eval", "plots", "internal/corpus"}},
 	{"ground", []string{"kernels", "arch", "tasks", "results", "internal/tokenizer"}},
