@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Tokens      int `toml:"tokens" json:"tokens"`             // to learn from; rounded up to whole steps
 	BatchTokens int `toml:"batch_tokens" json:"batch_tokens"` // of one optimiser step; rounded down to whole rows
-	MicroTokens int `toml:"micro_tokens" json:"micro_tokens"` // that pass through the model at a time; gradients add up; 0 means at most 4096
+	MicroTokens int `toml:"micro_tokens" json:"micro_tokens"` // that pass through the model at a time; gradients add up; 0 means about 1024
 
 	LearningRate  float64 `toml:"learning_rate" json:"learning_rate"`   // at the peak, of body weights
 	EmbeddingRate float64 `toml:"embedding_rate" json:"embedding_rate"` // of token tables, as a multiple of learning_rate
@@ -54,8 +54,10 @@ var decayOn = map[string]func(model.Param) bool{
 	"all":      func(model.Param) bool { return true },
 }
 
-// defaultMicroTokens bounds the memory of a step where the spec does not.
-const defaultMicroTokens = 4096
+// defaultMicroTokens is about how many tokens pass through the model at a time
+// where the spec does not say: more need more memory and leave the caches, fewer
+// read the weights more often.
+const defaultMicroTokens = 1024
 
 // Check reports every setting that makes no sense for rows of context tokens.
 func (c Config) Check(context int) error {
@@ -94,11 +96,12 @@ func (c Config) Rows(context int) int { return c.BatchTokens / context }
 
 // MicroRows returns how many of them pass through the model at a time.
 func (c Config) MicroRows(context int) int {
-	micro := c.MicroTokens
-	if micro == 0 {
-		micro = max(context, defaultMicroTokens)
+	rows := c.Rows(context)
+	if c.MicroTokens != 0 {
+		return min(rows, c.MicroTokens/context)
 	}
-	return min(c.Rows(context), micro/context)
+	passes := (rows*context + defaultMicroTokens - 1) / defaultMicroTokens
+	return (rows + passes - 1) / passes
 }
 
 // Steps returns how many optimiser steps the run takes.
