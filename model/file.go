@@ -61,9 +61,9 @@ func (m *Model) Save(dir string) error {
 	return WriteArrays(filepath.Join(dir, WeightsFile), Format, map[string]string{configKey: string(compact)}, arrays)
 }
 
-// Load reads a model from the folder dir: one that Save wrote, or one in the
-// layout of Hugging Face (see hf.go).
-func Load(dir string) (*Model, error) {
+// loadFolder reads a model from the folder dir: one that Save wrote, or one in
+// the layout of Hugging Face.
+func loadFolder(dir string) (*Model, error) {
 	path := filepath.Join(dir, WeightsFile)
 	f, err := safetensors.Read(path)
 	if err != nil {

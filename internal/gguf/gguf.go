@@ -9,6 +9,7 @@
 package gguf
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -108,20 +109,33 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return f.tensors[i], true
 }
 
-// Float32 writes the values of rows first to first+len(dst)/row length of the
-// tensor called name to dst, row-major and as ggml would expand them. dst must
-// hold whole rows of it.
+// Float32 writes the numbers of the tensor called name from number first on to
+// dst, row-major and as ggml would expand them. It reads whole blocks.
 func (f *File) Float32(dst []float32, name string, first int) error {
 	t, ok := f.Tensor(name)
 	if !ok {
-		return fmt.Errorf("%s: no tensor named %q among its %d", f.path, name, len(f.tensors))
+		return fmt.Errorf("no tensor named %q among the %d of %s", name, len(f.tensors), f.path)
 	}
-	row := t.Shape[len(t.Shape)-1]
-	if first < 0 || len(dst)%row != 0 || first*row+len(dst) > t.Elements() {
-		return fmt.Errorf("%s: tensor %q is %v; %d numbers from row %d are not in it", f.path, name, t.Shape, len(dst), first)
+	if first < 0 || first%t.Type.Block != 0 || len(dst)%t.Type.Block != 0 || len(dst) > t.Elements()-first {
+		return fmt.Errorf("tensor %q of %s is %s %v; %d numbers from %d on cannot be read", name, f.path, t.Type.Name, t.Shape, len(dst), first)
 	}
-	begin := int(t.begin) + t.Type.Bytes(first*row)
+	begin := int(t.begin) + t.Type.Bytes(first)
 	return f.data.Read(func() {
 		t.Type.Decode(dst, f.data.Bytes()[begin:][:t.Type.Bytes(len(dst))])
 	})
+}
+
+// Same reports whether two tensors are there and alike in type, shape and bytes.
+func (f *File) Same(a, b string) bool {
+	x, xok := f.Tensor(a)
+	y, yok := f.Tensor(b)
+	if !xok || !yok || x.Type.id != y.Type.id || !slices.Equal(x.Shape, y.Shape) {
+		return false
+	}
+	same := false
+	err := f.data.Read(func() {
+		data := f.data.Bytes()
+		same = bytes.Equal(data[x.begin:][:x.size], data[y.begin:][:y.size])
+	})
+	return same && err == nil
 }

@@ -84,7 +84,7 @@ func TestWriteThenOpen(t *testing.T) {
 			t.Errorf("%s: %v, or other values", s.Name, err)
 		}
 		row := s.Shape[len(s.Shape)-1]
-		if err := f.Float32(got[:row], s.Name, len(values)/row-1); err != nil || !slices.Equal(got[:row], want[len(want)-row:]) {
+		if err := f.Float32(got[:row], s.Name, len(values)-row); err != nil || !slices.Equal(got[:row], want[len(want)-row:]) {
 			t.Errorf("the last row of %s: %v, or other values", s.Name, err)
 		}
 	}
@@ -98,10 +98,11 @@ func TestFloat32Refuses(t *testing.T) {
 	}
 	for name, read := range map[string]error{
 		"an unknown name":  f.Float32(nil, "nobody", 0),
-		"half a row":       f.Float32(make([]float32, 128), "of Q4_K", 0),
-		"too many rows":    f.Float32(make([]float32, 768), "of Q4_K", 0),
-		"beyond the end":   f.Float32(make([]float32, 256), "of Q4_K", 2),
-		"before the start": f.Float32(make([]float32, 256), "of Q4_K", -1),
+		"half a block":     f.Float32(make([]float32, 128), "of Q4_K", 0),
+		"inside a block":   f.Float32(make([]float32, 256), "of Q4_K", 128),
+		"too many numbers": f.Float32(make([]float32, 768), "of Q4_K", 0),
+		"beyond the end":   f.Float32(make([]float32, 256), "of Q4_K", 512),
+		"before the start": f.Float32(make([]float32, 256), "of Q4_K", -256),
 	} {
 		if read == nil {
 			t.Errorf("%s is read", name)

@@ -1,0 +1,152 @@
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"plumb/arch"
+	"plumb/internal/gguf"
+)
+
+// A GGUF is what a file of that format holds of a model, its tokenizer apart.
+type GGUF struct {
+	Metadata []gguf.Pair
+	Tensors  []gguf.Source // their values are taken from the model when they are written
+	Notes    []string      // what is otherwise in the file than in the model
+}
+
+// GGUF describes m as a GGUF file that llama.cpp loads, its matrices in typ or,
+// where their rows do not fill typ's blocks, in what llama.cpp takes in its
+// place. Norms, biases and learned positions are F32. It is an error if no
+// architecture of the format computes what m does.
+func (m *Model) GGUF(typ gguf.Type) (GGUF, error) {
+	m.mustNotBeFrozen("GGUF")
+	r, err := ggufReading(writtenOut(m.cfg))
+	if err != nil {
+		return GGUF{}, err
+	}
+	family, err := ggufFamilies.Get(r.architecture)
+	if err != nil {
+		return GGUF{}, err
+	}
+	file := GGUF{Metadata: ggufMetadata(m.cfg, r, family, typ)}
+	for _, t := range family.tensors(r.config) {
+		file.Tensors = append(file.Tensors, m.ggufSource(family, r.config, t, typ))
+	}
+	if family.headIsThere && m.cfg.TiedHead {
+		head := file.Tensors[0]
+		head.Name = ggufHead
+		file.Tensors = append(file.Tensors, head)
+	}
+	if factors := rotaryFactors(r.config); factors != nil {
+		file.Tensors = append(file.Tensors, gguf.Source{Name: ropeFactors, Type: plainType(), Shape: []int{len(factors)}, Values: func() []float32 { return factors }})
+	}
+	file.Notes = m.ggufNotes(file.Tensors, r, family, typ)
+	return file, nil
+}
+
+// ggufReading finds the architecture that holds c.
+func ggufReading(c arch.Config) (reading, error) {
+	var all []reading
+	for _, name := range ggufFamilies.Names() {
+		family, err := ggufFamilies.Get(name)
+		if err != nil {
+			return reading{}, err
+		}
+		keys := &ggufKeys{arch: name, pairs: prefixed(name, family.metadata(c)), rows: family.rows(c), tied: c.TiedHead,
+			factors: func() []float32 { return rotaryFactors(c) }}
+		said := family.config(keys)
+		all = append(all, read(name, said, c, keys.problems()))
+	}
+	return best("GGUF", all)
+}
+
+// rows returns how many rows each tensor of c has.
+func (a ggufFamily) rows(c arch.Config) func(tensor string) int {
+	rows := map[string]int{}
+	for _, t := range a.tensors(c) {
+		rows[t.name] = t.shape[0]
+	}
+	return func(tensor string) int { return rows[tensor] }
+}
+
+func prefixed(architecture string, pairs []gguf.Pair) []gguf.Pair {
+	pairs = slices.Clone(pairs)
+	for i := range pairs {
+		pairs[i].Key = architecture + "." + pairs[i].Key
+	}
+	return pairs
+}
+
+func ggufMetadata(c arch.Config, r reading, family ggufFamily, typ gguf.Type) []gguf.Pair {
+	pairs := []gguf.Pair{
+		{Key: "general.architecture", Value: r.architecture},
+		{Key: "general.name", Value: cmp.Or(c.Name, "plumb")},
+		{Key: "general.file_type", Value: typ.FileType()},
+	}
+	if typ.Quantised() {
+		pairs = append(pairs, gguf.Pair{Key: "general.quantization_version", Value: uint32(2)})
+	}
+	return append(pairs, prefixed(r.architecture, family.metadata(r.config))...)
+}
+
+func plainType() gguf.Type {
+	t, err := gguf.TypeNamed("F32")
+	if err != nil {
+		panic("model: " + err.Error())
+	}
+	return t
+}
+
+// ggufSource describes tensor t of a file with the weights of m.
+func (m *Model) ggufSource(family ggufFamily, c arch.Config, t ggufTensor, typ gguf.Type) gguf.Source {
+	s := gguf.Source{Name: t.name, Shape: t.shape, Type: plainType()}
+	if len(t.shape) == 2 && t.name != ggufPositions {
+		s.Type = typ.For(t.shape[1])
+	}
+	s.Values = func() []float32 {
+		if len(t.parts) == 1 {
+			return m.ggufPart(family, c, t.parts[0])
+		}
+		var all []float32
+		for _, part := range t.parts {
+			all = append(all, m.ggufPart(family, c, part)...)
+		}
+		return all
+	}
+	return s
+}
+
+// ggufPart returns the values of one array in the order of the file.
+func (m *Model) ggufPart(family ggufFamily, c arch.Config, part spec) []float32 {
+	values := m.layerArray(part.name)
+	if values == nil {
+		return make([]float32, part.size())
+	}
+	if heads := family.turned(c, part.name); heads > 0 {
+		values = slices.Clone(values)
+		turn(values, heads, c)
+	}
+	return values
+}
+
+// ggufNotes says what is not as asked for or as it was.
+func (m *Model) ggufNotes(tensors []gguf.Source, r reading, family ggufFamily, typ gguf.Type) []string {
+	var notes []string
+	if note := m.sharingNote(r.config); note != "" {
+		notes = append(notes, note)
+	}
+	if family.headIsThere && m.cfg.TiedHead {
+		notes = append(notes, fmt.Sprintf("%s repeats %s, %d bytes: llama.cpp asks for it in %s models", ggufHead, ggufTokens, tensors[0].Bytes(), r.architecture))
+	}
+	if r.zeros > 0 {
+		notes = append(notes, fmt.Sprintf("%s has biases that this model lacks: %d zeros are written", r.architecture, r.zeros))
+	}
+	for _, t := range tensors {
+		if row := t.Shape[len(t.Shape)-1]; len(t.Shape) == 2 && t.Name != ggufPositions && t.Type.Name != typ.Name {
+			notes = append(notes, fmt.Sprintf("%s is %s: rows of %d do not fill blocks of %d", t.Name, t.Type.Name, row, typ.Block))
+		}
+	}
+	return notes
+}
