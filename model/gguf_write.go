@@ -57,7 +57,7 @@ func ggufReading(c arch.Config) (reading, error) {
 		keys := &ggufKeys{arch: name, pairs: prefixed(name, family.metadata(c)), rows: family.rows(c), tied: c.TiedHead,
 			factors: func() []float32 { return rotaryFactors(c) }}
 		said := family.config(keys)
-		all = append(all, read(name, said, c, keys.problems()))
+		all = append(all, understand(name, said, c, keys.problems()))
 	}
 	return best("GGUF", all)
 }
@@ -139,6 +139,9 @@ func (m *Model) ggufNotes(tensors []gguf.Source, r reading, family ggufFamily, t
 	}
 	if family.headIsThere && m.cfg.TiedHead {
 		notes = append(notes, fmt.Sprintf("%s repeats %s, %d bytes: llama.cpp asks for it in %s models", ggufHead, ggufTokens, tensors[0].Bytes(), r.architecture))
+	}
+	if r.config.Activation == "gelu_erf" {
+		notes = append(notes, fmt.Sprintf("llama.cpp computes the GELU of %s in its tanh form, this model has the exact one: logits differ by thousandths", r.architecture))
 	}
 	if r.zeros > 0 {
 		notes = append(notes, fmt.Sprintf("%s has biases that this model lacks: %d zeros are written", r.architecture, r.zeros))

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -28,18 +29,21 @@ func throughGGUF(t *testing.T, m *Model, typ string) (*Model, GGUF) {
 // holds are the variants that GGUF has an architecture for.
 var holds = map[string]string{
 	"base": "llama", "swiglu": "llama", "cyclic": "llama", "immediate": "llama", "reverse": "llama", "grouped heads": "llama",
-	"part of a head rotates": "qwen2", "biases": "llama", "untied": "llama", "gpt2": "gpt2",
+	"part of a head rotates": "qwen2", "biases": "llama", "untied": "llama", "gpt2": "gpt2", "linear rotary scaling": "llama", "neox": "gptneox", "neox in sequence": "gptneox", "gemma2": "gemma2",
+	"qwen2": "qwen2", "llama 3": "llama",
 }
 
 // Every shape either comes back from an F32 file with the same scores to the
 // bit, shared layers written out, or is refused with the reason.
 func TestGGUFRoundTrip(t *testing.T) {
-	for name, cfg := range variants() {
+	all := variants()
+	maps.Copy(all, publishedShapes())
+	for name, cfg := range all {
 		t.Run(name, func(t *testing.T) {
 			m := mustNew(t, cfg)
 			want, ok := holds[name]
 			if !ok {
-				if _, err := m.GGUF(mustType(t, "F32")); err == nil || !strings.Contains(err.Error(), "there and") {
+				if _, err := m.GGUF(mustType(t, "F32")); err == nil || !strings.Contains(err.Error(), "no architecture of GGUF has this shape; the nearest is") {
 					t.Errorf("got %v, want what the format cannot say", err)
 				}
 				return
@@ -54,6 +58,24 @@ func TestGGUFRoundTrip(t *testing.T) {
 			sameScores(t, read, m)
 		})
 	}
+}
+
+// publishedShapes are those of families with an architecture of their own.
+func publishedShapes() map[string]arch.Config {
+	neox := tiny()
+	neox.ParallelResidual, neox.Norm, neox.RotaryShare, neox.Activation = true, "layernorm", 0.5, "gelu_erf"
+	neox.QKVBias, neox.OutBias, neox.FFNBias, neox.TiedHead = true, true, true, false
+	sequential := neox
+	sequential.ParallelResidual = false
+	gemma := tiny()
+	gemma.NormsPerLayer, gemma.NormOffset, gemma.Activation, gemma.EmbeddingScale = 4, 1, "geglu", math.Sqrt(12)
+	gemma.AttentionSoftCap, gemma.FinalSoftCap, gemma.Window, gemma.WindowEvery, gemma.Layers, gemma.HeadDim = 5, 3, 3, 2, 3, 6
+	qwen := tiny()
+	qwen.QKVBias = true
+	llama3 := tiny()
+	llama3.HeadDim, llama3.RotaryTheta = 32, 500000
+	llama3.RotaryScaling = arch.RotaryScaling{Factor: 32, LowFrequency: 1, HighFrequency: 4, Context: 8192}
+	return map[string]arch.Config{"neox": neox, "neox in sequence": sequential, "gemma2": gemma, "qwen2": qwen, "llama 3": llama3}
 }
 
 // sameScores wants the same bits from two models.

@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,9 +18,9 @@ import (
 // before: those that a model lacks are written as zeros.
 
 // writtenOut returns c without what changes nothing, its layers each with a
-// block of their own.
+// block of their own. Norm gains hold their offset while a model runs.
 func writtenOut(c arch.Config) arch.Config {
-	c.Name, c.Sharing, c.Repeat = "", "", 1
+	c.Name, c.Sharing, c.Repeat, c.NormOffset = "", "", 1, 0
 	if c.Position != "rotary" {
 		c.RotaryTheta, c.RotaryShare, c.RotaryScaling = 0, 0, arch.RotaryScaling{}
 	}
@@ -29,8 +30,14 @@ func writtenOut(c arch.Config) arch.Config {
 	if c.NormsPerLayer == 2 {
 		c.NormsPerLayer = 0
 	}
-	if c.Window == 0 {
+	if float32(c.AttentionScale) == float32(1/math.Sqrt(float64(max(1, c.HeadDim)))) {
+		c.AttentionScale = 0
+	}
+	if c.WindowEvery == 1 {
 		c.WindowEvery = 0
+	}
+	if c.Window == 0 {
+		c.WindowFirst, c.WindowEvery = 0, 0
 	}
 	return c
 }
@@ -43,12 +50,11 @@ type reading struct {
 	zeros        int         // numbers that are written as zero biases
 }
 
-// read compares what an architecture says with what was meant.
-func read(architecture string, said, meant arch.Config, problem error) reading {
+// understand compares what an architecture says with what was meant.
+func understand(architecture string, said, meant arch.Config, problem error) reading {
 	r := reading{architecture: architecture, config: said}
 	if problem != nil {
 		r.wrong = strings.Split(problem.Error(), "\n")
-		return r
 	}
 	said = writtenOut(said)
 	for _, bias := range []struct {
@@ -57,7 +63,7 @@ func read(architecture string, said, meant arch.Config, problem error) reading {
 	}{{&said.QKVBias, meant.QKVBias}, {&said.OutBias, meant.OutBias}, {&said.FFNBias, meant.FFNBias}} {
 		*bias.said = *bias.said && bias.meant
 	}
-	r.wrong = differences(said, meant)
+	r.wrong = append(r.wrong, differences(said, meant)...)
 	r.zeros = sizeOf(r.config) - sizeOf(meant)
 	return r
 }
