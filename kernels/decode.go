@@ -59,7 +59,7 @@ func AttentionCached(out, q []float32, c *KeyValues, h Heads, past int) {
 	a := cachedAttentions.get()
 	a.set(h, rows, past)
 	a.out, a.q, a.cache = out, q, c
-	if rows*(past+rows)*h.Query*h.Dim < leastTask/4 {
+	if rows*(past+rows)*h.Query*h.Dim < leastTask/2 {
 		for g := range h.KV {
 			a.task(g)
 		}

@@ -69,15 +69,16 @@ func (x matrix) at(i, j int) *float32 { return &x.data[i*x.row+j*x.col] }
 // time. One panel of 32 columns of them is as large as a first-level cache, of
 // which the rows in use need little; rowBlock rows of as many steps fit a
 // second-level cache, and all panels a third-level one. Tasks are large enough
-// to be worth handing out, about 20 µs with AVX-512.
+// to be worth handing out, about 10 µs with AVX-512.
 const (
 	stepBlock = 384
 	rowBlock  = 336
 	colBlock  = 2048
-	shareRows = 168     // of a task, where there are more
-	leastTask = 2 << 20 // fused multiply-adds
-	leastPack = 1 << 16 // elements
-	fewTasks  = 8       // where rows give no more, columns are divided too
+	leastTask = 1 << 20 // fused multiply-adds
+	leastPack = 1 << 15 // elements
+	// Of a product that several workers share:
+	shareTasks = 4  // for each worker
+	shareRows  = 42 // of a task at least
 )
 
 // A product is one call of multiply. Blocks of b are packed one after the
@@ -136,18 +137,22 @@ func (p *product) multiply(buf *scratch) {
 	parallel(p.rowTasks*((p.cols+p.colsEach-1)/p.colsEach), p.run)
 }
 
-// cut sets the sizes of tasks: rows as few as keep a task long enough, and
-// parts of the columns where there are few rows.
+// cut sets the sizes of tasks: blocks of rows, as few as fit the cache, but
+// several for each worker where the product is large enough, and parts of the
+// columns where there are too few rows for that.
 func (p *product) cut() {
 	width := 2 * p.shape.lanes
 	panels := (p.cols + width - 1) / width
 	p.packEach = min(panels, max(1, leastPack/(width*p.steps))) * width
 
-	tasks := max(1, p.rows*p.steps*p.cols/leastTask)
-	p.rowTasks = max(1, min(tasks, p.rows/shareRows), (p.rows+rowBlock-1)/rowBlock)
-	p.rowsEach = (p.rows + p.rowTasks - 1) / p.rowTasks
+	tasks := 1
+	if workers := Workers(); workers > 1 {
+		tasks = min(shareTasks*workers, max(1, p.rows*p.steps*p.cols/leastTask))
+	}
+	rowTasks := max((p.rows+rowBlock-1)/rowBlock, min(tasks, p.rows/shareRows))
+	p.rowsEach = (p.rows + rowTasks - 1) / rowTasks
 	p.rowTasks = (p.rows + p.rowsEach - 1) / p.rowsEach
-	colTasks := max(1, min(panels, tasks, fewTasks)/p.rowTasks)
+	colTasks := max(1, min(panels, tasks/p.rowTasks))
 	p.colsEach = (panels + colTasks - 1) / colTasks * width
 }
 
