@@ -57,6 +57,15 @@ func (c Config) ForwardFLOPs(context int) float64 { return 2 * float64(c.Forward
 // its cost. Nothing is counted as computed again.
 func (c Config) TrainFLOPs(context int) float64 { return 3 * c.ForwardFLOPs(context) }
 
+// RecomputeFLOPs returns the operations that a token of a sequence of context
+// tokens costs besides, where layers keep only what they were given: their
+// forward pass once more, but for the last, whose values are still at hand when
+// the way back begins.
+func (c Config) RecomputeFLOPs(context int) float64 {
+	layers := c.ForwardFLOPs(context) - 2*float64(c.Vocab*c.TokenWidth())
+	return layers * float64(c.Layers-1) / float64(c.Layers)
+}
+
 // A DType is a data type that weights or caches are stored in.
 type DType struct {
 	Name string

@@ -23,14 +23,27 @@ const momentBytes = 2 * f32Bytes
 // keptPerLayer, keptOnce and scratchPerToken are those of model's buffers; they
 // change with it, and a test there compares the sums.
 func (c Config) TrainMemory(rows, context int) Memory {
+	return c.trainMemory(rows, context, c.Layers*(c.keptAlways()+c.keptPerLayer()))
+}
+
+// LeanTrainMemory is TrainMemory where every layer keeps only what it was given
+// of a token, and the rest is computed again in the memory of one layer
+// (Chen et al. 2016, "Training deep nets with sublinear memory cost").
+// RecomputeFLOPs is the price.
+func (c Config) LeanTrainMemory(rows, context int) Memory {
+	return c.trainMemory(rows, context, c.Layers*c.keptAlways()+c.keptPerLayer())
+}
+
+// trainMemory adds up where the layers keep so many floats of a token.
+func (c Config) trainMemory(rows, context, kept int) Memory {
 	params, tokens := c.Params().Total, rows*context
 	m := Memory{
 		Weights:     params * f32Bytes,
 		Gradients:   params * f32Bytes,
 		Optimizer:   params * momentBytes,
-		Activations: tokens * (c.Layers*c.keptPerLayer() + c.keptOnce()) * f32Bytes,
+		Activations: tokens * (kept + c.keptOnce()) * f32Bytes,
 		Scratch:     tokens * c.scratchPerToken() * f32Bytes,
-		Logits:      min(tokens, logitRows) * c.Vocab * f32Bytes,
+		Logits:      min(tokens, c.LogitRows()) * c.Vocab * f32Bytes,
 	}
 	if c.FinalSoftCap > 0 {
 		m.Logits *= 2 // they are kept beside their gradient
@@ -39,11 +52,15 @@ func (c Config) TrainMemory(rows, context int) Memory {
 	return m
 }
 
-// keptPerLayer returns the floats that a layer keeps of a token until its
-// backward pass. Norms and the activation are computed again, not kept.
+// keptAlways returns the floats of a token that no layer can do without: the
+// residual stream that it is given.
+func (c Config) keptAlways() int { return c.Width }
+
+// keptPerLayer returns the other floats that a layer keeps of a token until its
+// backward pass: the stream before the feed-forward part, and what attention and
+// the activation read. Norms and the activation are computed again, not kept.
 func (c Config) keptPerLayer() int {
-	streams := 2 * c.Width // before attention, before the feed-forward part
-	return streams + c.attentionPerToken() + c.Heads + c.hiddenPerToken()
+	return c.Width + c.attentionPerToken() + c.Heads + c.hiddenPerToken()
 }
 
 // keptOnce returns the floats of a token that all layers share: the stream,
@@ -53,7 +70,7 @@ func (c Config) keptOnce() int { return 2*c.Width + c.Hidden + 5 }
 // scratchPerToken returns the floats that gradients on their way back need for
 // a token, shared by all layers.
 func (c Config) scratchPerToken() int {
-	return 2*c.Width + c.attentionPerToken() + c.Hidden + c.hiddenPerToken()
+	return 2*c.Width + c.attentionPerToken() + c.Hidden
 }
 
 // attentionPerToken counts queries, keys, values and what attention gives.
@@ -67,5 +84,21 @@ func (c Config) hiddenPerToken() int {
 	return c.Hidden
 }
 
-// logitRows is how many tokens go through the output matrix at a time.
-const logitRows = 256
+// Bounds of LogitRows.
+const (
+	fewestLogitRows = 256
+	mostLogitRows   = 1024
+)
+
+// LogitRows returns how many tokens go through the output matrix at a time when
+// training. Each time its gradient, vocab × width, is read and written whole, so
+// that with a width of 768 and a vocabulary of 50,257 a step takes 7 % less time
+// with 1,024 rows than with 256; where the matrix is small, few rows that stay in
+// a cache are better. No bit of a result depends on it.
+func (c Config) LogitRows() int {
+	rows := fewestLogitRows
+	for rows < min(c.Width, mostLogitRows) {
+		rows *= 2
+	}
+	return rows
+}

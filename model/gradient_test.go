@@ -180,3 +180,29 @@ func TestPaddingChangesNothing(t *testing.T) {
 		t.Errorf("loss %v with padding, %v without; gradients equal: %v", paddedLoss, loss, got == want)
 	}
 }
+
+// Layers that are computed again give the gradients of layers that are kept.
+func TestLeanTapeChangesNothing(t *testing.T) {
+	for name, cfg := range variants() {
+		t.Run(name, func(t *testing.T) {
+			m := mustNew(t, cfg)
+			shake(m)
+			const batch = 2
+			tokens := tokensFor(cfg, batch, cfg.Context)
+			gradients := func(tape func(batch, length int) *Tape) (float64, string) {
+				m.EnableTraining()
+				loss := tape(batch, cfg.Context).Backward(tokens, 1)
+				var all string
+				for _, p := range m.Params() {
+					all += fmt.Sprint(p.Grad)
+				}
+				return loss, all
+			}
+			loss, want := gradients(m.NewTape)
+			leanLoss, got := gradients(m.NewLeanTape)
+			if loss != leanLoss || got != want {
+				t.Errorf("loss %v lean, %v else; gradients equal: %v", leanLoss, loss, got == want)
+			}
+		})
+	}
+}

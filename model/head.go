@@ -2,6 +2,10 @@ package model
 
 import "plumb/kernels"
 
+// headRows is how many rows go through the head at a time when scoring, so that
+// the logits never exist in full.
+const headRows = 256
+
 // finish turns the last state of the residual stream into what the head reads,
 // p.normed [t, e].
 func (m *Model) finish(p *pass) {

@@ -3,6 +3,8 @@ package model
 import (
 	"reflect"
 	"testing"
+
+	"plumb/arch"
 )
 
 // The plan's figure for the memory of training must be that of the buffers.
@@ -12,20 +14,24 @@ func TestTrainMemoryIsWhatTheBuffersTake(t *testing.T) {
 			const batch = 3
 			m := mustNew(t, cfg)
 			m.EnableTraining()
-			tape := m.NewTape(batch, cfg.Context)
 			weights := 0
 			for _, p := range m.Params() {
 				weights += 4 * len(p.Data)
 			}
-			want := cfg.TrainMemory(batch, cfg.Context)
-			if weights != want.Weights {
-				t.Errorf("weights take %d bytes, the plan says %d", weights, want.Weights)
+			if want := cfg.TrainMemory(batch, cfg.Context).Weights; weights != want {
+				t.Errorf("weights take %d bytes, the plan says %d", weights, want)
 			}
-			buffers := bytesIn(reflect.ValueOf(tape), map[uintptr]bool{reflect.ValueOf(m).Pointer(): true})
-			if planned := want.Activations + want.Scratch + want.Logits; buffers != planned {
-				t.Errorf("buffers take %d bytes, the plan says %d", buffers, planned)
-			}
+			checkBuffers(t, m, m.NewTape(batch, cfg.Context), cfg.TrainMemory(batch, cfg.Context))
+			checkBuffers(t, m, m.NewLeanTape(batch, cfg.Context), cfg.LeanTrainMemory(batch, cfg.Context))
 		})
+	}
+}
+
+func checkBuffers(t *testing.T, m *Model, tape *Tape, want arch.Memory) {
+	t.Helper()
+	buffers := bytesIn(reflect.ValueOf(tape), map[uintptr]bool{reflect.ValueOf(m).Pointer(): true})
+	if planned := want.Activations + want.Scratch + want.Logits; buffers != planned {
+		t.Errorf("buffers take %d bytes, the plan says %d (lean: %v)", buffers, planned, tape.lean)
 	}
 }
 
@@ -47,6 +53,10 @@ func bytesIn(v reflect.Value, seen map[uintptr]bool) int {
 		return sum
 	case reflect.Slice:
 		if v.Type().Elem().Kind() != reflect.Pointer {
+			if v.Len() == 0 || seen[v.Pointer()] {
+				return 0
+			}
+			seen[v.Pointer()] = true
 			return v.Len() * int(v.Type().Elem().Size())
 		}
 		sum := 0

@@ -61,18 +61,16 @@ func empty(cfg arch.Config) (*Model, error) {
 	return m, nil
 }
 
-// allocate gives every parameter its part of one array.
+// allocate gives every parameter its part of one region.
 func allocate(specs []spec) []Param {
 	total := 0
 	for _, s := range specs {
 		total += s.size()
 	}
-	memory := make([]float32, total)
+	memory := kernels.NewArena(total)
 	params := make([]Param, len(specs))
 	for i, s := range specs {
-		n := s.size()
-		params[i] = Param{Name: s.name, Group: s.group, Shape: s.shape, Into: s.into, Data: memory[:n:n]}
-		memory = memory[n:]
+		params[i] = Param{Name: s.name, Group: s.group, Shape: s.shape, Into: s.into, Data: memory.Floats(s.size())}
 	}
 	return params
 }
@@ -98,11 +96,9 @@ func (m *Model) EnableTraining() {
 	for _, p := range m.params {
 		total += len(p.Data)
 	}
-	memory := make([]float32, total)
-	for i := range m.params {
-		n := len(m.params[i].Data)
-		m.params[i].Grad = memory[:n:n]
-		memory = memory[n:]
+	memory := kernels.NewArena(total)
+	for i, p := range m.params {
+		m.params[i].Grad = memory.Floats(len(p.Data))
 	}
 	m.bind()
 }

@@ -36,7 +36,9 @@ type saved struct {
 	gate, up []float32 // [t, f]
 }
 
-// gradients are the partners of the buffers of a pass.
+// gradients are the partners of the buffers of a pass. The activation is done
+// with when its gradient turns into those of gate and up, so these have no
+// memory of their own: gate takes that of the activation, up that of hidden.
 type gradients struct {
 	dx, normed []float32
 	q, k, v    []float32
@@ -45,60 +47,77 @@ type gradients struct {
 	gate, up   []float32
 }
 
-func (m *Model) newSaved(rows int) *saved {
+// saved cuts what a layer leaves of rows tokens from a.
+func (m *Model) saved(a *kernels.Arena, rows int) *saved {
 	c := m.cfg
 	queries, keys := rows*c.Heads*c.HeadDim, rows*c.KVHeads*c.HeadDim
 	s := &saved{
-		q: make([]float32, queries), k: make([]float32, keys), v: make([]float32, keys),
-		attended: make([]float32, queries), lse: make([]float32, rows*c.Heads),
-		up: make([]float32, rows*c.Hidden),
+		q: a.Floats(queries), k: a.Floats(keys), v: a.Floats(keys),
+		attended: a.Floats(queries), lse: a.Floats(rows * c.Heads),
+		up: a.Floats(rows * c.Hidden),
 	}
 	if c.Gated() {
-		s.gate = make([]float32, rows*c.Hidden)
+		s.gate = a.Floats(rows * c.Hidden)
 	}
 	return s
 }
 
-func (m *Model) newGradients(rows int) *gradients {
-	c := m.cfg
+// gradients cuts the partners of p from a.
+func (p *pass) gradients(a *kernels.Arena, m *Model) *gradients {
+	c, rows := m.cfg, p.rows
 	queries, keys := rows*c.Heads*c.HeadDim, rows*c.KVHeads*c.HeadDim
 	g := &gradients{
-		dx: make([]float32, rows*c.Width), normed: make([]float32, rows*c.Width),
-		q: make([]float32, queries), k: make([]float32, keys), v: make([]float32, keys),
-		attended: make([]float32, queries),
-		hidden:   make([]float32, rows*c.Hidden), up: make([]float32, rows*c.Hidden),
+		dx: a.Floats(rows * c.Width), normed: a.Floats(rows * c.Width),
+		q: a.Floats(queries), k: a.Floats(keys), v: a.Floats(keys),
+		attended: a.Floats(queries),
+		hidden:   a.Floats(rows * c.Hidden),
 	}
+	g.up = g.hidden
 	if c.Gated() {
-		g.gate = make([]float32, rows*c.Hidden)
+		g.gate = p.hidden
 	}
 	return g
 }
 
-// newPass returns memory for rows tokens; every layer uses the same.
-func (m *Model) newPass(rows int) *pass {
-	p := &pass{
+// pass cuts what all layers have in common for rows tokens from a.
+func (m *Model) pass(a *kernels.Arena, rows int) *pass {
+	return &pass{
 		rows: rows, tokens: make([]int32, rows), positions: make([]int32, rows),
-		x: make([]float32, rows*m.cfg.Width), normed: make([]float32, rows*m.cfg.Width),
-		hidden: make([]float32, rows*m.cfg.Hidden), rotary: m.rotary,
+		x: a.Floats(rows * m.cfg.Width), normed: a.Floats(rows * m.cfg.Width),
+		hidden: a.Floats(rows * m.cfg.Hidden), rotary: m.rotary,
 	}
-	one := m.newSaved(rows)
-	for range m.cfg.Layers {
-		p.layers = append(p.layers, one)
-	}
-	return p
 }
 
-// newTrainingPass returns memory for batch sequences of length tokens; every
-// layer has its own.
-func (m *Model) newTrainingPass(batch, length int) *pass {
-	p := m.newPass(batch * length)
+// newPass returns memory for rows tokens; every layer uses the same.
+func (m *Model) newPass(rows int) *pass {
+	return kernels.Place(func(a *kernels.Arena) *pass {
+		p := m.pass(a, rows)
+		one := m.saved(a, rows)
+		for range m.cfg.Layers {
+			p.layers = append(p.layers, one)
+		}
+		return p
+	})
+}
+
+// trainingPass cuts memory for batch sequences of length tokens from a. Every
+// layer has its own, or if lean only what it is given, from which the rest is
+// computed again in the memory of one layer.
+func (m *Model) trainingPass(a *kernels.Arena, batch, length int, lean bool) *pass {
+	p := m.pass(a, batch*length)
 	p.batch, p.length = batch, length
-	for i := range p.layers {
-		p.layers[i] = m.newSaved(p.rows)
-		p.layers[i].x = make([]float32, len(p.x))
-		p.layers[i].mid = make([]float32, len(p.x))
+	for layer := range m.cfg.Layers {
+		var s saved
+		if lean && layer > 0 {
+			s = *p.layers[0]
+		} else {
+			s = *m.saved(a, p.rows)
+			s.mid = a.Floats(p.rows * m.cfg.Width)
+		}
+		s.x = a.Floats(p.rows * m.cfg.Width)
+		p.layers = append(p.layers, &s)
 	}
-	p.grads = m.newGradients(p.rows)
+	p.grads = p.gradients(a, m)
 	for i := range p.positions {
 		p.positions[i] = int32(i % length)
 	}

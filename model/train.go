@@ -6,38 +6,45 @@ import (
 	"plumb/kernels"
 )
 
-// headRows is how many rows go through the head at a time when training, so
-// that the logits never exist in full.
-const headRows = 256
-
 // A Tape is the memory for training passes over a fixed number of sequences
 // of a fixed length.
 type Tape struct {
 	m       *Model
 	pass    *pass
+	lean    bool      // layers keep only what they were given
 	targets []int32   // [t]
-	logits  []float32 // [headRows, v]
-	capped  []float32 // [headRows, v] the logits again, where they have a cap
+	logits  []float32 // [arch.LogitRows, v], so that they never exist in full
+	capped  []float32 // the same again, where they have a cap
 	losses  []float64 // [t] nats
 }
 
 // NewTape returns memory for passes over batch sequences of length predictions
 // each. The model must have its gradients (EnableTraining) before Backward.
-func (m *Model) NewTape(batch, length int) *Tape {
-	m.mustNotBeFrozen("NewTape")
+func (m *Model) NewTape(batch, length int) *Tape { return m.tape(batch, length, false) }
+
+// NewLeanTape returns a tape that keeps of every layer only what it was given,
+// and computes the rest again on the way back: arch.Config.LeanTrainMemory in
+// place of TrainMemory, for arch.Config.RecomputeFLOPs more. No bit changes.
+func (m *Model) NewLeanTape(batch, length int) *Tape { return m.tape(batch, length, true) }
+
+func (m *Model) tape(batch, length int, lean bool) *Tape {
+	m.mustNotBeFrozen("a tape")
 	if length > m.cfg.Context {
 		panic(fmt.Sprintf("model: sequences of %d tokens in a context of %d", length, m.cfg.Context))
 	}
 	rows := batch * length
-	t := &Tape{
-		m: m, pass: m.newTrainingPass(batch, length),
-		targets: make([]int32, rows), losses: make([]float64, rows),
-		logits: make([]float32, min(rows, headRows)*m.cfg.Vocab),
-	}
-	if m.cfg.FinalSoftCap > 0 {
-		t.capped = make([]float32, len(t.logits))
-	}
-	return t
+	return kernels.Place(func(a *kernels.Arena) *Tape {
+		t := &Tape{
+			m: m, pass: m.trainingPass(a, batch, length, lean), lean: lean,
+			targets: make([]int32, rows), losses: make([]float64, rows),
+		}
+		logits := min(rows, m.cfg.LogitRows()) * m.cfg.Vocab
+		t.logits = a.Floats(logits)
+		if m.cfg.FinalSoftCap > 0 {
+			t.capped = a.Floats(logits)
+		}
+		return t
+	})
 }
 
 // Backward runs tokens [batch, length+1] forward and back: the first length of
@@ -52,10 +59,23 @@ func (t *Tape) Backward(tokens []int32, scale float32) float64 {
 	loss := t.head(scale)
 	m.finishBack(p)
 	for layer := len(m.order) - 1; layer >= 0; layer-- {
+		t.recompute(layer)
 		m.blocks[m.order[layer]].backward(p, p.layers[layer], layer)
 	}
 	m.embedBack(p)
 	return loss
+}
+
+// recompute fills what layer left for its backward pass, if t is lean. That of
+// the last layer is still there.
+func (t *Tape) recompute(layer int) {
+	m, p := t.m, t.pass
+	if !t.lean || layer == len(m.order)-1 {
+		return
+	}
+	s := p.layers[layer]
+	copy(p.x, s.x)
+	m.blocks[m.order[layer]].forward(p, s, layer)
 }
 
 // Logits returns the logits [batch × length, v] of the first length tokens of
@@ -88,9 +108,9 @@ func (t *Tape) load(tokens []int32) {
 // p.grads.normed. It returns the summed loss in nats.
 func (t *Tape) head(scale float32) float64 {
 	m, p := t.m, t.pass
-	c, v := m.cfg.TokenWidth(), m.cfg.Vocab
-	for from := 0; from < p.rows; from += headRows {
-		to := min(from+headRows, p.rows)
+	c, v, each := m.cfg.TokenWidth(), m.cfg.Vocab, m.cfg.LogitRows()
+	for from := 0; from < p.rows; from += each {
+		to := min(from+each, p.rows)
 		rows := to - from
 		x, logits := p.normed[from*c:to*c], t.logits[:rows*v]
 		m.logits(logits, x, rows)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"plumb/arch"
 	"plumb/model"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Clip        float64 `toml:"clip" json:"clip"`                 // largest norm of the whole gradient; 0 leaves it
 
 	Init model.Init `toml:"init" json:"init"`
+
+	Recompute bool `toml:"recompute" json:"-"` // layers keep only what they are given and compute the rest again; changes no result
 
 	ValidEvery        int     `toml:"valid_every" json:"valid_every"` // steps between validations while training; 0: none
 	CheckpointSeconds float64 `toml:"checkpoint_seconds" json:"-"`    // of wall time between checkpoints; changes no result
@@ -102,6 +105,25 @@ func (c Config) MicroRows(context int) int {
 	}
 	passes := (rows*context + defaultMicroTokens - 1) / defaultMicroTokens
 	return (rows + passes - 1) / passes
+}
+
+// Memory returns what training a model of this shape takes.
+func (c Config) Memory(shape arch.Config) arch.Memory {
+	rows := c.MicroRows(shape.Context)
+	if c.Recompute {
+		return shape.LeanTrainMemory(rows, shape.Context)
+	}
+	return shape.TrainMemory(rows, shape.Context)
+}
+
+// FLOPs returns the operations that training a model of this shape costs for
+// one token, what is computed again included.
+func (c Config) FLOPs(shape arch.Config) float64 {
+	flops := shape.TrainFLOPs(shape.Context)
+	if c.Recompute {
+		flops += shape.RecomputeFLOPs(shape.Context)
+	}
+	return flops
 }
 
 // Steps returns how many optimiser steps the run takes.

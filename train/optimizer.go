@@ -18,12 +18,14 @@ type optimizer struct {
 }
 
 func newOptimizer(cfg Config, params []model.Param) *optimizer {
-	o := &optimizer{cfg: cfg, params: params, decays: decayOn[cfg.DecayOn]}
-	for _, p := range params {
-		o.first = append(o.first, make([]float32, len(p.Data)))
-		o.second = append(o.second, make([]float32, len(p.Data)))
-	}
-	return o
+	return kernels.Place(func(a *kernels.Arena) *optimizer {
+		o := &optimizer{cfg: cfg, params: params, decays: decayOn[cfg.DecayOn]}
+		for _, p := range params {
+			o.first = append(o.first, a.Floats(len(p.Data)))
+			o.second = append(o.second, a.Floats(len(p.Data)))
+		}
+		return o
+	})
 }
 
 // gradientNorm is the norm of all gradients together.

@@ -109,8 +109,12 @@ func newRun(m *model.Model, o Options) *run {
 	m.EnableTraining()
 	length := m.Context()
 	micro := o.MicroRows(length)
+	tape := m.NewTape
+	if o.Recompute {
+		tape = m.NewLeanTape
+	}
 	return &run{
-		Options: o, model: m, opt: newOptimizer(o.Config, m.Params()), tape: m.NewTape(micro, length),
+		Options: o, model: m, opt: newOptimizer(o.Config, m.Params()), tape: tape(micro, length),
 		tokens: make([]int32, micro*(length+1)), context: length, steps: o.Steps(length), saved: time.Now(),
 	}
 }

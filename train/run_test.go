@@ -105,30 +105,65 @@ func TestResumeIsBitwiseEqual(t *testing.T) {
 	}
 }
 
-// Training must end with the same bits on every set of kernels and any number
-// of workers.
+// Twenty steps of training must end with the same bits on every set of kernels,
+// for any number of workers, and whether layers are kept or computed again. The
+// kernels in pure Go are slow and see the smaller model only.
 func TestTrainingIsBitwiseEqual(t *testing.T) {
 	chosen, workers := kernels.Chosen(), kernels.Workers()
 	defer func() { kernels.Use(chosen); kernels.SetWorkers(workers) }()
-	want := ""
-	for _, name := range kernels.Names() {
-		if err := kernels.Use(name); err != nil {
-			t.Fatal(err)
-		}
-		for _, workers := range []int{1, 2, 4} {
-			kernels.SetWorkers(workers)
-			m := newModel(t)
-			if _, err := Run(context.Background(), m, options("")); err != nil {
-				t.Fatal(err)
-			}
-			if want == "" {
-				want = weights(m)
-			}
-			if weights(m) != want {
-				t.Errorf("kernels %s, workers %d: other weights", name, workers)
-			}
-		}
+	tests := []struct {
+		name    string
+		shape   arch.Config
+		kernels []string
+	}{
+		{"tiny", tiny(), kernels.Names()},
+		{"shared out", sharedOut(), kernels.Names()[:len(kernels.Names())-1]},
 	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			want := ""
+			for _, name := range test.kernels {
+				if err := kernels.Use(name); err != nil {
+					t.Fatal(err)
+				}
+				for _, workers := range []int{1, 2, 3, 4} {
+					for _, recompute := range []bool{false, true} {
+						kernels.SetWorkers(workers)
+						got := afterTwentySteps(t, test.shape, recompute)
+						if want == "" {
+							want = got
+						}
+						if got != want {
+							t.Errorf("kernels %s, workers %d, recompute %v: other weights", name, workers, recompute)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// sharedOut is a shape of three layers and grouped heads that is large enough
+// for most kernels to have more than one task.
+func sharedOut() arch.Config {
+	c := tiny()
+	c.Vocab, c.Context, c.Layers, c.Width, c.Heads, c.KVHeads, c.HeadDim, c.Hidden = 600, 48, 3, 48, 4, 2, 12, 80
+	return c
+}
+
+func afterTwentySteps(t *testing.T, shape arch.Config, recompute bool) string {
+	t.Helper()
+	m, err := model.New(shape, model.Init{}, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options("")
+	o.BatchTokens, o.MicroTokens, o.Tokens = 4*shape.Context, 2*shape.Context, 20*4*shape.Context
+	o.Recompute = recompute
+	if out, err := Run(context.Background(), m, o); err != nil || out.Steps != 20 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	return weights(m)
 }
 
 func TestDamagedCheckpointIsSetAside(t *testing.T) {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package kernels
+
+// wantHugePages does nothing: this system cannot be asked.
+func wantHugePages([]float32) {}
