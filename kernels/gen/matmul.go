@@ -109,7 +109,8 @@ func (t tile) startAMD64() {
 
 const (
 	tileUnroll = 4
-	tileTail   = 32 // steps, of tiles with more, for which c is on its way
+	tileTail   = 32   // steps, of tiles with more, for which c is on its way
+	tileAhead  = 4096 // bytes ahead at which b is fetched; processors by themselves stop where a page ends
 )
 
 // stepsAMD64 walks along the summed index.
@@ -179,6 +180,9 @@ func (t tile) stepAMD64() {
 	size := t.T.Lanes * 4
 	for v := range t.vectors {
 		t.Ins("VMOVUPS %d(BX), %s", v*size, t.reg(first+v))
+	}
+	for at := 0; at < t.vectors*size; at += 64 {
+		t.Ins("PREFETCHT0 %d(BX)", tileAhead+at)
 	}
 	for row := range t.rows {
 		element := t.reg(first + 2 + row%2)
