@@ -8,23 +8,26 @@ import (
 // Tokenizer files spell the 256 bytes in printable characters: those that are
 // printable in Latin-1 stand for themselves, the others are counted up from
 // U+0100 in the order of their values (Radford et al. 2019, encoder.py).
-var (
-	byteToRune [256]rune
-	runeToByte = map[rune]byte{}
-)
-
-func init() {
+var byteToRune = func() (runes [256]rune) {
 	next := rune(0x100)
-	for b := range byteToRune {
+	for b := range runes {
 		r := rune(b)
 		if printable := b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae; !printable {
 			r = next
 			next++
 		}
-		byteToRune[b] = r
-		runeToByte[r] = byte(b)
+		runes[b] = r
 	}
-}
+	return runes
+}()
+
+var runeToByte = func() map[rune]byte {
+	bytes := map[rune]byte{}
+	for b, r := range byteToRune {
+		bytes[r] = byte(b)
+	}
+	return bytes
+}()
 
 // spell writes raw bytes in the characters of tokenizer files.
 func spell(raw string) string {

@@ -5,54 +5,40 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
-// build makes a tokenizer of parts that are not yet believed.
-func build(vocab vocabulary, added []addedToken, merges mergeList) (*Tokenizer, error) {
-	t := &Tokenizer{special: map[int32]bool{}, merges: make(map[pair]merge, min(len(merges), maxVocab))}
-	if err := t.setTokens(vocab, added); err != nil {
-		return nil, err
-	}
-	ids := make(map[string]int32, len(t.tokens))
-	for id, token := range t.tokens {
-		if token != "" && !t.special[int32(id)] {
-			ids[token] = int32(id)
-		}
-	}
+// newTokenizer returns one without tokens.
+func newTokenizer() *Tokenizer {
+	t := &Tokenizer{special: map[int32]bool{}, merges: map[pair]merge{}, ends: noEnds}
+	t.symbols.unknown = none
 	for b := range t.byteID {
 		t.byteID[b] = none
-		if id, ok := ids[string([]byte{byte(b)})]; ok {
-			t.byteID[b] = id
-		}
 	}
-	if err := t.setMerges(ids, merges); err != nil {
-		return nil, err
-	}
-	return t, t.setEndOfText(added)
+	return t
 }
 
-// setTokens fills tokens and special.
-func (t *Tokenizer) setTokens(vocab vocabulary, added []addedToken) error {
+// setTokens fills tokens, names and special of parts that are not yet believed.
+func (t *Tokenizer) setTokens(vocab vocabulary, added []addedToken, d decoding) error {
 	names := make(nameTable, len(vocab))
 	for _, name := range slices.Sorted(maps.Keys(vocab)) {
 		if err := names.put(vocab[name], name); err != nil {
 			return err
 		}
 	}
+	asIs := map[int64]bool{}
 	for _, a := range added {
-		if !a.Special {
-			return fmt.Errorf("added token %q is not special; such tokens are not supported", a.Content)
-		}
 		if id, known := vocab[a.Content]; known && id != a.ID {
 			return fmt.Errorf("added token %q has id %d, but %d in the vocabulary", a.Content, a.ID, id)
 		}
 		if err := names.put(a.ID, a.Content); err != nil {
 			return err
 		}
-		t.special[int32(a.ID)] = true
+		asIs[a.ID] = true
+		if a.Special {
+			t.special[int32(a.ID)] = true
+		}
 	}
-	return t.unspellAll(names)
+	return t.decodeAll(names, asIs, d)
 }
 
 // A nameTable holds the spelled token of each id.
@@ -71,13 +57,14 @@ func (n nameTable) put(id int64, name string) error {
 	return nil
 }
 
-// unspellAll turns names into bytes. Special tokens are not spelled.
-func (t *Tokenizer) unspellAll(names nameTable) error {
+// decodeAll turns names into what they decode to. Added tokens are not spelled.
+func (t *Tokenizer) decodeAll(names nameTable, asIs map[int64]bool, d decoding) error {
 	ids := slices.Sorted(maps.Keys(names))
 	if len(ids) == 0 {
 		return errors.New("the vocabulary is empty")
 	}
 	t.tokens = make([]string, ids[len(ids)-1]+1)
+	t.names = make([]string, len(t.tokens))
 	seen := make(map[string]int64, len(names))
 	for _, id := range ids {
 		name := names[id]
@@ -85,11 +72,11 @@ func (t *Tokenizer) unspellAll(names nameTable) error {
 			return fmt.Errorf("token %q has ids %d and %d", name, other, id)
 		}
 		seen[name] = id
-		t.tokens[id] = name
-		if t.special[int32(id)] {
+		t.names[id], t.tokens[id] = name, name
+		if asIs[id] {
 			continue
 		}
-		raw, err := unspell(name)
+		raw, err := d.decode(name)
 		if err != nil {
 			return err
 		}
@@ -98,26 +85,66 @@ func (t *Tokenizer) unspellAll(names nameTable) error {
 	return nil
 }
 
+// ordinary returns the ids of tokens that are text, by name.
+func (t *Tokenizer) ordinary() map[string]int32 {
+	ids := make(map[string]int32, len(t.names))
+	for id, name := range t.names {
+		if name != "" && !t.special[int32(id)] {
+			ids[name] = int32(id)
+		}
+	}
+	return ids
+}
+
+// setBytes fills byteID from the spelling of each byte.
+func (t *Tokenizer) setBytes(ids map[string]int32, spelling func(b byte) string) {
+	for b := range t.byteID {
+		if id, ok := ids[spelling(byte(b))]; ok {
+			t.byteID[b] = id
+		}
+	}
+}
+
+func spellByte(b byte) string { return string(byteToRune[b]) }
+
+// fallbackByte is how vocabularies of characters spell a byte.
+func fallbackByte(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
+
+// setRunes makes characters the symbols of words.
+func (t *Tokenizer) setRunes(ids map[string]int32) {
+	t.symbols.runeID = map[rune]int32{}
+	for name, id := range ids {
+		if r, ok := onlyRune(name); ok {
+			t.symbols.runeID[r] = id
+		}
+	}
+}
+
 // setMerges fills merges and order. Both sides of a merge and what they become
-// must be in the vocabulary, whose ordinary tokens are ids.
+// must be in the vocabulary. A merge of special tokens never comes about.
 func (t *Tokenizer) setMerges(ids map[string]int32, merges mergeList) error {
 	if len(merges) > 4*maxVocab {
 		return fmt.Errorf("%d merges; at most %d are allowed", len(merges), 4*maxVocab)
 	}
+	specials := make(map[string]bool, len(t.special))
+	for id := range t.special {
+		specials[t.names[id]] = true
+	}
+	t.merges = make(map[pair]merge, len(merges))
 	for i, parts := range merges {
 		var found [3]int32 // left, right, both
-		for j, spelled := range []string{parts[0], parts[1], parts[0] + parts[1]} {
-			raw, err := unspell(spelled)
-			if err != nil {
-				return fmt.Errorf("merge %d: %w", i, err)
+		ok, special := true, false
+		for j, name := range []string{parts[0], parts[1], parts[0] + parts[1]} {
+			if specials[name] {
+				special = true
+			} else if found[j], ok = ids[name]; !ok {
+				return fmt.Errorf("merge %d: %q is not in the vocabulary", i, name)
 			}
-			id, ok := ids[raw]
-			if !ok {
-				return fmt.Errorf("merge %d: %q is not in the vocabulary", i, spelled)
-			}
-			found[j] = id
 		}
 		p := makePair(found[0], found[1])
+		if special {
+			continue
+		}
 		if _, twice := t.merges[p]; twice {
 			return fmt.Errorf("merge %d: %q %q is there twice", i, parts[0], parts[1])
 		}
@@ -126,45 +153,37 @@ func (t *Tokenizer) setMerges(ids map[string]int32, merges mergeList) error {
 	return nil
 }
 
-// endNames are what published vocabularies call the end of a text.
-var endNames = []string{endOfText, "<|end_of_text|>", "</s>"}
-
-// setEndOfText finds the end of text among the special tokens. A vocabulary that
-// is just the bytes in order ends texts with byte 0, as Bytes does.
-func (t *Tokenizer) setEndOfText(added []addedToken) error {
-	for _, name := range endNames {
-		for _, a := range added {
-			if a.Content == name {
-				t.endOfTextID = int32(a.ID)
-				return nil
-			}
-		}
-	}
-	if t.isBytes() {
-		t.endOfTextID = 0
-		return nil
-	}
-	return fmt.Errorf("no special token ends a text (looked for %s)", strings.Join(endNames, ", "))
-}
-
-func (t *Tokenizer) isBytes() bool {
-	if len(t.tokens) != 256 || len(t.order) > 0 {
-		return false
-	}
-	for b, id := range t.byteID {
-		if int(id) != b {
-			return false
-		}
-	}
-	return true
-}
-
 // takeWhole makes words that are tokens need no merges.
-func (t *Tokenizer) takeWhole() {
-	t.whole = make(map[string]int32, len(t.tokens))
-	for id, token := range t.tokens {
-		if token != "" && !t.special[int32(id)] {
-			t.whole[token] = int32(id)
+func (t *Tokenizer) takeWhole(ids map[string]int32) {
+	t.whole = make(map[string]int32, len(ids))
+	for name, id := range ids {
+		if t.symbols.runeID == nil {
+			name = t.tokens[id]
+		}
+		t.whole[name] = id
+	}
+}
+
+// setAdded makes the matchers of added tokens.
+func (t *Tokenizer) setAdded(added []addedToken) (err error) {
+	var raw, normalized []addedToken
+	for _, a := range added {
+		if a.Normalized && len(t.normalize) > 0 {
+			normalized = append(normalized, a)
+		} else {
+			raw = append(raw, a)
 		}
 	}
+	if t.raw, err = newMatcher(raw, func(a addedToken) string { return a.Content }); err != nil {
+		return err
+	}
+	t.normalized, err = newMatcher(normalized, func(a addedToken) string { return t.normalizeText(a.Content) })
+	return err
+}
+
+func (t *Tokenizer) normalizeText(text string) string {
+	for _, normalize := range t.normalize {
+		text = normalize.apply(text)
+	}
+	return text
 }

@@ -28,15 +28,37 @@ const scanLimit = 256
 // A merger applies merges to the symbols of one word.
 type merger struct {
 	merges map[pair]merge
-	ops    int // pairs looked at or queued, which tests hold to be linear
+	ops    int            // pairs looked at or queued, which tests hold to be linear
+	unused map[int32]bool // ids whose parts are kept; nil for none
+	parts  map[int32]pair // of unused ids, as last seen
 }
 
 // rank returns the rank of two neighbours.
 func (m *merger) rank(left, right int32) int32 {
-	if found, ok := m.merges[makePair(left, right)]; ok {
-		return found.rank
+	found, ok := m.merges[makePair(left, right)]
+	if !ok {
+		return noRank
 	}
-	return noRank
+	if m.unused[found.id] {
+		m.parts[found.id] = makePair(left, right)
+	}
+	return found.rank
+}
+
+// takeApart appends id, or where it is unused its parts.
+func (m *merger) takeApart(dst []int32, id int32) []int32 {
+	open := []int32{id}
+	for len(open) > 0 {
+		id = open[len(open)-1]
+		open = open[:len(open)-1]
+		if p, ok := m.parts[id]; ok && m.unused[id] {
+			left, right := p.ids()
+			open = append(open, right, left)
+			continue
+		}
+		dst = append(dst, id)
+	}
+	return dst
 }
 
 // apply merges symbols in place and returns what is left of them.
@@ -111,10 +133,10 @@ func (m *merger) queue(symbols []int32) []int32 {
 		if int(after[i]) < n {
 			before[after[i]] = i
 		}
-		update(i)
 		if before[i] >= 0 {
 			update(before[i])
 		}
+		update(i)
 	}
 	kept := symbols[:0]
 	for i := 0; i < n; i = int(after[i]) {

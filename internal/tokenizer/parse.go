@@ -7,109 +7,182 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The file, as far as it is understood. What a field asks for is checked in Parse.
 type (
 	fileJSON struct {
 		AddedTokens   []addedToken    `json:"added_tokens"`
-		Normalizer    *component      `json:"normalizer"`
-		PreTokenizer  *component      `json:"pre_tokenizer"`
-		PostProcessor *component      `json:"post_processor"`
-		Decoder       *component      `json:"decoder"`
+		Normalizer    json.RawMessage `json:"normalizer"`
+		PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+		PostProcessor json.RawMessage `json:"post_processor"`
+		Decoder       json.RawMessage `json:"decoder"`
 		Model         json.RawMessage `json:"model"`
 	}
-	addedToken struct {
-		ID      int64  `json:"id"`
-		Content string `json:"content"`
-		Special bool   `json:"special"`
-	}
-	component struct {
-		Type           string `json:"type"`
-		AddPrefixSpace bool   `json:"add_prefix_space"`
-		UseRegex       *bool  `json:"use_regex"`
-		Pattern        struct {
-			Regex string `json:"Regex"`
-		} `json:"pattern"`
-		PreTokenizers []component `json:"pretokenizers"`
-	}
 	modelJSON struct {
-		Type         string     `json:"type"`
-		Dropout      *float64   `json:"dropout"`
-		Unknown      string     `json:"unk_token"`
-		Prefix       string     `json:"continuing_subword_prefix"`
-		Suffix       string     `json:"end_of_word_suffix"`
-		ByteFallback bool       `json:"byte_fallback"`
-		IgnoreMerges bool       `json:"ignore_merges"`
-		Vocab        vocabulary `json:"vocab"`
-		Merges       mergeList  `json:"merges"`
+		Type         string          `json:"type"`
+		Dropout      *float64        `json:"dropout"`
+		Unknown      *string         `json:"unk_token"`
+		UnknownID    *int64          `json:"unk_id"`
+		FuseUnknown  bool            `json:"fuse_unk"`
+		Prefix       string          `json:"continuing_subword_prefix"`
+		Suffix       string          `json:"end_of_word_suffix"`
+		ByteFallback bool            `json:"byte_fallback"`
+		IgnoreMerges *bool           `json:"ignore_merges"`
+		Vocab        json.RawMessage `json:"vocab"`
+		Merges       mergeList       `json:"merges"`
 	}
 )
 
 // Parse reads the content of a tokenizer.json.
-func Parse(data []byte) (*Tokenizer, error) {
+func Parse(data []byte) (*Tokenizer, error) { return parse(data, nil) }
+
+// parse also believes what a tokenizer_config.json says of the ends, if there is one.
+func parse(data []byte, config *configJSON) (*Tokenizer, error) {
 	var file fileJSON
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("no tokenizer.json: %w", err)
 	}
-	if err := file.check(); err != nil {
-		return nil, err
-	}
-	model, err := parseModel(file.Model)
+	t, err := file.tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	t, err := build(model.Vocab, file.AddedTokens, model.Merges)
-	if err != nil {
+	if err := t.setTemplate(file.PostProcessor); err != nil {
 		return nil, err
 	}
-	if model.Unknown != "" && slices.Contains(t.byteID[:], none) {
-		return nil, fmt.Errorf("model: unk_token %q with a vocabulary that lacks bytes is not supported", model.Unknown)
+	if err := config.setEnds(t); err != nil {
+		return nil, err
 	}
-	if model.IgnoreMerges {
-		t.takeWhole()
+	if err := t.setEnds(); err != nil {
+		return nil, err
+	}
+	if !t.isCanonical(file.AddedTokens) {
+		kept := slices.Clone(data)
+		t.source = func() []byte { return kept }
 	}
 	return t.ready(), nil
 }
 
-// check refuses what would change ids or text and is not done here.
-func (f *fileJSON) check() error {
-	if f.Normalizer != nil {
-		return fmt.Errorf("normalizer %q is not supported (have none)", f.Normalizer.Type)
+// tokenizer builds all but the ends.
+func (f *fileJSON) tokenizer() (*Tokenizer, error) {
+	t := newTokenizer()
+	var err error
+	if t.normalize, err = parseNormalizers(f.Normalizer); err != nil {
+		return nil, err
 	}
-	if err := f.PreTokenizer.checkWords(); err != nil {
+	cuts, err := parsePreTokenizer(f.PreTokenizer)
+	if err != nil {
+		return nil, err
+	}
+	t.steps = cuts.steps
+	d, err := parseDecoder(f.Decoder, cuts.byteLevel)
+	if err != nil {
+		return nil, err
+	}
+	t.front = d.front
+	model, err := parseModel(f.Model)
+	if err != nil {
+		return nil, err
+	}
+	if model.Type == "Unigram" {
+		err = t.setUnigramModel(model, f.AddedTokens, d)
+	} else {
+		err = t.setMergeModel(model, f.AddedTokens, d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, t.setAdded(f.AddedTokens)
+}
+
+// setMergeModel builds a byte-pair model of bytes or of characters.
+func (t *Tokenizer) setMergeModel(m *modelJSON, added []addedToken, d decoding) error {
+	var vocab vocabulary
+	if err := json.Unmarshal(m.Vocab, &vocab); err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	if err := t.setTokens(vocab, added, d); err != nil {
 		return err
 	}
-	// Post-processors add special tokens, which Encode never does.
-	if p := f.PostProcessor; p != nil && p.Type != "ByteLevel" && p.Type != "TemplateProcessing" {
-		return fmt.Errorf("post-processor %q is not supported (have ByteLevel, TemplateProcessing)", p.Type)
+	ids := t.ordinary()
+	if d.byteLevel {
+		t.setBytes(ids, spellByte)
+	} else {
+		t.setRunes(ids)
+		t.setBytes(ids, fallbackByte)
+		t.symbols.bytes, t.symbols.fuse = m.ByteFallback, m.FuseUnknown
 	}
-	if d := f.Decoder; d != nil && d.Type != "ByteLevel" {
-		return fmt.Errorf("decoder %q is not supported (have ByteLevel)", d.Type)
+	if err := t.setUnknown(m); err != nil {
+		return err
+	}
+	if err := t.setMerges(ids, m.Merges); err != nil {
+		return err
+	}
+	if m.takesWhole(t.steps) {
+		t.takeWhole(ids)
+	}
+	if d.byteLevel {
+		t.names = nil
+	} else {
+		t.cutAtSpaces(ids)
 	}
 	return nil
 }
 
-// checkWords wants a pre-tokenizer that cuts words by GPT-2's pattern.
-func (c *component) checkWords() error {
-	switch {
-	case c == nil:
-		return errors.New("no pre-tokenizer is not supported (have ByteLevel)")
-	case c.Type == "Sequence" && len(c.PreTokenizers) == 2 && c.PreTokenizers[0].Type == "Split":
-		split, level := c.PreTokenizers[0], c.PreTokenizers[1]
-		if split.Pattern.Regex != gpt2Pattern {
-			return fmt.Errorf("word pattern %q is not supported (have %q)", split.Pattern.Regex, gpt2Pattern)
-		}
-		level.UseRegex = nil // GPT-2's words stay whole when cut a second time
-		return level.checkWords()
-	case c.Type != "ByteLevel":
-		return fmt.Errorf("pre-tokenizer %q is not supported (have ByteLevel)", c.Type)
-	case c.AddPrefixSpace:
-		return errors.New("pre-tokenizer ByteLevel with add_prefix_space is not supported (have false)")
-	case c.UseRegex != nil && !*c.UseRegex:
-		return errors.New("pre-tokenizer ByteLevel without use_regex is not supported (have true)")
+// takesWhole says whether words that are tokens need no merges. The first files
+// of Llama 3 did not say so, but its own tokenizer takes words that way.
+func (m *modelJSON) takesWhole(steps []step) bool {
+	if m.IgnoreMerges != nil {
+		return *m.IgnoreMerges
 	}
+	return slices.ContainsFunc(steps, func(s step) bool { return s.name == llama3Pattern })
+}
+
+// setUnknown finds the unknown token, which byte-level models must not need.
+func (t *Tokenizer) setUnknown(m *modelJSON) error {
+	lacks := slices.Contains(t.byteID[:], none)
+	switch {
+	case t.symbols.runeID == nil && m.ByteFallback && lacks:
+		return errors.New("model: byte_fallback with a byte-level vocabulary that lacks bytes is not supported")
+	case m.Unknown == nil || *m.Unknown == "":
+		return nil
+	case t.symbols.runeID == nil && lacks:
+		return fmt.Errorf("model: unk_token %q with a vocabulary that lacks bytes is not supported", *m.Unknown)
+	case t.symbols.runeID == nil:
+		return nil
+	}
+	id := slices.Index(t.names, *m.Unknown)
+	if id < 0 {
+		return fmt.Errorf("model: unk_token %q is not in the vocabulary", *m.Unknown)
+	}
+	t.symbols.unknown = int32(id)
 	return nil
+}
+
+// cutAtSpaces cuts whole texts into words where that changes nothing: it makes
+// the cache useful, and long texts cheap.
+func (t *Tokenizer) cutAtSpaces(ids map[string]int32) {
+	if _, known := ids[metaspace]; !known || len(t.steps) > 0 || t.whole != nil {
+		return
+	}
+	for _, m := range t.merges {
+		if crossesWords(t.names[m.id]) {
+			return
+		}
+	}
+	t.steps = []step{{name: metaspace, scan: metaspaceWord}}
+}
+
+// isCanonical says whether the file that JSON makes of t's tokens and merges
+// stands for t.
+func (t *Tokenizer) isCanonical(added []addedToken) bool {
+	for _, a := range added {
+		if !a.Special || a.Lstrip || a.Rstrip || a.SingleWord {
+			return false
+		}
+	}
+	return t.isPlain() && t.symbols.unknown == none && !t.ends.addBOS && !t.ends.addEOS
 }
 
 func parseModel(data []byte) (*modelJSON, error) {
@@ -117,8 +190,8 @@ func parseModel(data []byte) (*modelJSON, error) {
 	if err := json.Unmarshal(data, &kind); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	if kind.Type != "BPE" && kind.Type != "" {
-		return nil, fmt.Errorf("model %q is not supported (have BPE)", kind.Type)
+	if kind.Type != "BPE" && kind.Type != "Unigram" && kind.Type != "" {
+		return nil, fmt.Errorf("model %q is not supported (have BPE, Unigram)", kind.Type)
 	}
 	var m modelJSON
 	if err := json.Unmarshal(data, &m); err != nil {
@@ -129,10 +202,16 @@ func parseModel(data []byte) (*modelJSON, error) {
 		return nil, fmt.Errorf("model: dropout %v is not supported (have none)", *m.Dropout)
 	case m.Prefix != "" || m.Suffix != "":
 		return nil, fmt.Errorf("model: subword prefix %q and word suffix %q are not supported (have none)", m.Prefix, m.Suffix)
-	case m.ByteFallback:
-		return nil, errors.New("model: byte_fallback is not supported (have byte-level vocabularies)")
+	case m.Vocab == nil:
+		return nil, errors.New("model: no vocab")
 	}
 	return &m, nil
+}
+
+// onlyRune returns the character of a text that has one.
+func onlyRune(text string) (rune, bool) {
+	r, width := utf8.DecodeRuneInString(text)
+	return r, width == len(text) && width > 0
 }
 
 // A vocabulary is ids by spelled token. Decoding it refuses a token that is

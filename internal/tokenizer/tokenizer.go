@@ -1,15 +1,16 @@
-// Package tokenizer turns text into ids and back: byte-level byte-pair encoding
-// with GPT-2's words, trained here or loaded from Hugging Face files, or plain bytes.
+// Package tokenizer turns text into ids and back: byte-pair encoding of bytes
+// or of characters, unigram models and plain bytes; trained here, or loaded
+// from the files of Hugging Face, SentencePiece, llama2.c and llama.cpp.
 //
-// Any bytes are text: what is not UTF-8 is encoded byte by byte, so Decode gives
-// back what Encode got. Encoding takes time linear in the text (n
-// log n inside a single word of more than 256 bytes).
+// Byte-level tokenizers take any bytes as text: what is not UTF-8 is encoded
+// byte by byte, so Decode gives back what Encode got. The others work on
+// characters; a byte that is not UTF-8 counts as U+FFFD. Encoding takes time
+// linear in the text (n log n inside a single word of more than 256 symbols).
 package tokenizer
 
 import (
 	"crypto/sha256"
 	"fmt"
-	"strings"
 	"sync"
 	"unicode"
 )
@@ -17,26 +18,43 @@ import (
 // endOfText is the special token that stands before and after texts.
 const endOfText = "<|endoftext|>"
 
-// none stands for a byte that a loaded vocabulary has no token for. Such a byte is
-// left out of the ids, which is what the Hugging Face library does.
+// none stands for an id that a vocabulary does not have. A byte or character
+// without one is left out of the ids where the vocabulary has no unknown token
+// either, which is what the Hugging Face library does.
 const none = -1
 
 // A Tokenizer is immutable and serves any number of goroutines.
 type Tokenizer struct {
-	tokens      []string         // bytes of each id; "" where the vocabulary has a gap
-	special     map[int32]bool   // ids that no text encodes to
-	byteID      [256]int32       // id of every single byte, or none
-	merges      map[pair]merge   // by rank
-	order       []pair           // merges by rank
-	whole       map[string]int32 // words taken without merging; nil for none
-	endOfTextID int32
-	cache       *cache
-	hash        func() string
+	tokens  []string       // bytes that each id decodes to; "" where the vocabulary has a gap
+	names   []string       // spelling of each id in the file; nil where it is that of byte-level files
+	special map[int32]bool // ids that no text encodes to
+
+	raw, normalized *matcher // tokens found in the text before and after it is normalized
+	normalize       []normalizer
+	steps           []step // cut words
+
+	symbols symbols
+	merges  map[pair]merge   // by rank
+	order   []pair           // merges by rank; nil where ranks are scores
+	whole   map[string]int32 // words taken without merging; nil for none
+	unused  map[int32]bool   // ids that merges pass through and that are taken apart again
+	unigram *unigram         // in place of merges
+
+	byteID [256]int32 // id of every single byte, or none
+	direct bool       // ids are those of the bytes
+
+	front  frontSpaces
+	ends   ends
+	source func() []byte // content of a tokenizer.json; nil for the canonical one
+	parts  func() (Parts, error)
+	cache  *cache
+	hash   func() string
 }
 
 // Bytes returns the tokenizer whose 256 ids are the bytes. A text ends with id 0, NUL.
 func Bytes() *Tokenizer {
-	t := &Tokenizer{tokens: make([]string, 256), special: map[int32]bool{}}
+	t := newTokenizer()
+	t.tokens, t.steps, t.ends.eos = make([]string, 256), gpt2Steps, 0
 	for b := range t.tokens {
 		t.tokens[b] = string([]byte{byte(b)})
 		t.byteID[b] = int32(b)
@@ -47,6 +65,7 @@ func Bytes() *Tokenizer {
 // ready finishes a tokenizer whose tokens and merges stand.
 func (t *Tokenizer) ready() *Tokenizer {
 	t.cache = newCache()
+	t.direct = t.isPlain() && len(t.merges) == 0 && t.whole == nil && t.symbols.unknown == none
 	t.hash = sync.OnceValue(func() string {
 		sum := sha256.New()
 		fmt.Fprintf(sum, "unicode %s\n", unicode.Version)
@@ -56,11 +75,19 @@ func (t *Tokenizer) ready() *Tokenizer {
 	return t
 }
 
+// isPlain says whether text goes into GPT-2's words as it is.
+func (t *Tokenizer) isPlain() bool {
+	return t.symbols.runeID == nil && t.unigram == nil && t.raw.idle(false) && t.normalized.idle(false) &&
+		len(t.normalize) == 0 && t.isPlainWords()
+}
+
+// isPlainWords says whether words are cut as GPT-2 cuts them.
+func (t *Tokenizer) isPlainWords() bool {
+	return len(t.steps) == 1 && t.steps[0].name == gpt2Pattern && t.steps[0].rewrite == nil
+}
+
 // Vocab returns the number of ids; all ids are below it.
 func (t *Tokenizer) Vocab() int { return len(t.tokens) }
-
-// EndOfText returns the id that separates texts.
-func (t *Tokenizer) EndOfText() int32 { return t.endOfTextID }
 
 // Hash names everything that ids depend on: SHA-256, in hex, of the file that
 // Save writes and of the Unicode version that tells letters from spaces.
@@ -75,63 +102,32 @@ func (t *Tokenizer) Token(id int32) string {
 	return t.tokens[id]
 }
 
+// Special says whether id is one that Encode gives for no text: the beginning
+// or end of one, or what a model calls a control symbol.
+func (t *Tokenizer) Special(id int32) bool { return t.special[id] }
+
 // Encode returns the ids of text. It adds no special tokens, and the name of
 // one in text is text like any other.
 func (t *Tokenizer) Encode(text string) []int32 {
 	return t.Append(make([]int32, 0, len(text)/3+1), text)
 }
 
+// EncodeSpecial is Encode, except that the names of special tokens in text stand
+// for those tokens, as they do by default in the Hugging Face library.
+func (t *Tokenizer) EncodeSpecial(text string) []int32 {
+	return t.append(make([]int32, 0, len(text)/3+1), text, true)
+}
+
 // Append appends the ids of text to dst.
 func (t *Tokenizer) Append(dst []int32, text string) []int32 {
-	if len(t.merges) == 0 && t.whole == nil {
-		return t.appendBytes(dst, text)
-	}
-	m := merger{merges: t.merges}
-	w := words{text: text}
-	for word := w.next(); word != ""; word = w.next() {
-		dst = t.appendWord(dst, word, &m)
-	}
-	return dst
+	return t.append(dst, text, false)
 }
 
-// appendWord appends the ids of one word.
-func (t *Tokenizer) appendWord(dst []int32, word string, m *merger) []int32 {
-	if len(word) == 1 {
-		return t.appendBytes(dst, word)
+func (t *Tokenizer) append(dst []int32, text string, specials bool) []int32 {
+	if t.direct && !specials {
+		return t.symbols.appendBytes(dst, text, &t.byteID)
 	}
-	if id, ok := t.whole[word]; ok {
-		return append(dst, id)
-	}
-	if ids, ok := t.cache.get(word); ok {
-		return append(dst, ids...)
-	}
-	start := len(dst)
-	dst = t.appendBytes(dst, word)
-	ids := m.apply(dst[start:])
-	t.cache.put(word, ids)
-	return dst[:start+len(ids)]
-}
-
-// appendBytes appends the ids of single bytes.
-func (t *Tokenizer) appendBytes(dst []int32, text string) []int32 {
-	for i := range len(text) {
-		if id := t.byteID[text[i]]; id != none {
-			dst = append(dst, id)
-		}
-	}
-	return dst
-}
-
-// Decode returns the text of ids. Special tokens appear by name; an id outside
-// the vocabulary appears as U+FFFD.
-func (t *Tokenizer) Decode(ids []int32) string {
-	var text strings.Builder
-	for _, id := range ids {
-		if id < 0 || int(id) >= len(t.tokens) {
-			text.WriteRune(unicode.ReplacementChar)
-			continue
-		}
-		text.WriteString(t.tokens[id])
-	}
-	return text.String()
+	e := encoder{t: t, dst: dst, merger: merger{merges: t.merges}, specials: specials}
+	e.text(text)
+	return e.dst
 }

@@ -22,8 +22,10 @@ func Train(texts iter.Seq[string], vocab int) (*Tokenizer, error) {
 	if vocab < 257 || vocab > maxVocab {
 		return nil, fmt.Errorf("vocabulary of %d; it must be from 257 (the bytes and the end of text) to %d", vocab, maxVocab)
 	}
-	t := &Tokenizer{tokens: make([]string, 1, vocab), special: map[int32]bool{0: true}, merges: map[pair]merge{}}
-	t.tokens[0] = endOfText
+	t := newTokenizer()
+	t.steps, t.ends.eos = gpt2Steps, 0
+	t.tokens = make([]string, 1, vocab)
+	t.tokens[0], t.special[0] = endOfText, true
 	for _, r := range slices.Sorted(slices.Values(byteToRune[:])) {
 		b := runeToByte[r]
 		t.byteID[b] = int32(len(t.tokens))
@@ -32,6 +34,9 @@ func Train(texts iter.Seq[string], vocab int) (*Tokenizer, error) {
 	newTrainer(t, countWords(texts)).run(vocab)
 	if len(t.tokens) < vocab {
 		return nil, &ShortTextError{vocab, len(t.tokens)}
+	}
+	if err := t.setAdded([]addedToken{{ID: 0, Content: endOfText, Special: true}}); err != nil {
+		return nil, err
 	}
 	return t.ready(), nil
 }
@@ -78,7 +83,7 @@ func countWords(texts iter.Seq[string]) map[string]int {
 // countInto copies a word the first time, because a part of a text would keep
 // all of it in memory.
 func countInto(own map[string]*int, text string) {
-	w := words{text: text}
+	w := words{text: text, scan: gpt2Word}
 	for word := w.next(); word != ""; word = w.next() {
 		if n := own[word]; n != nil {
 			*n++

@@ -5,19 +5,19 @@ import (
 	"unicode/utf8"
 )
 
-// gpt2Pattern is what the scanner below implements. The look-ahead leaves the
-// last space of a run to the word after it.
-const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-
-// A words cuts a text into the words that gpt2Pattern matches one after the
-// other; put together again they are the text, byte by byte. Merges never cross
-// their borders. Letters, numbers and spaces are those of Go's Unicode tables; a
-// byte that is not UTF-8 is neither.
+// A words cuts a text into words one after the other; put together again they
+// are the text, byte by byte. Merges never cross their borders. Letters, numbers
+// and spaces are those of Go's Unicode tables; a byte that is not UTF-8 is neither.
 type words struct {
 	text  string
 	at    int // start of the next word
 	looks int // characters looked at so far, which tests hold to be linear
+	scan  scanner
 }
+
+// A scanner returns where the word ends that begins at w.at, which is before
+// the end of the text. A word has at least one byte.
+type scanner func(w *words) int
 
 // next returns the next word, "" at the end.
 func (w *words) next() string {
@@ -25,36 +25,8 @@ func (w *words) next() string {
 	if start == len(w.text) {
 		return ""
 	}
-	if n := contraction(w.text[start:]); n > 0 {
-		w.at += n
-		return w.text[start:w.at]
-	}
-	kind, width := w.look(start)
-	if w.text[start] == ' ' && start+1 < len(w.text) {
-		if after, afterWidth := w.look(start + 1); after != space {
-			kind, width = after, 1+afterWidth
-		}
-	}
-	w.at = w.run(kind, start+width, width)
+	w.at = w.scan(w)
 	return w.text[start:w.at]
-}
-
-// run returns where the run of kind ends whose first character, width bytes
-// wide, ends at at. Of several spaces the last is left to a word that follows.
-func (w *words) run(kind class, at, width int) int {
-	first := at - width
-	for at < len(w.text) {
-		next, n := w.look(at)
-		if next != kind {
-			if last := at - width; kind == space && last > first {
-				return last
-			}
-			return at
-		}
-		at += n
-		width = n
-	}
-	return at
 }
 
 // look returns the class and the width in bytes of the character at i.
@@ -67,25 +39,37 @@ func (w *words) look(i int) (class, int) {
 	return classOf(r), width
 }
 
-// contraction returns the length of 's, 't, 're, 've, 'm, 'll or 'd at the start of s, or 0.
-func contraction(s string) int {
-	if s[0] != '\'' || len(s) < 2 {
-		return 0
-	}
-	switch s[1] {
-	case 's', 't', 'm', 'd':
-		return 2
-	}
-	if len(s) > 2 {
-		switch s[1:3] {
-		case "re", "ve", "ll":
-			return 3
+// skip returns where the run of kind ends that begins at at.
+func (w *words) skip(kind class, at int) int {
+	for at < len(w.text) {
+		next, width := w.look(at)
+		if next != kind {
+			break
 		}
+		at += width
 	}
-	return 0
+	return at
 }
 
-// A class is what the pattern tells apart.
+// spaces returns where a word of spaces ends that begins at at: \s+(?!\S)|\s+
+// leaves the last of several spaces to a word that follows.
+func (w *words) spaces(at int) int {
+	first, last := at, at
+	for at < len(w.text) {
+		kind, width := w.look(at)
+		if kind != space {
+			if last > first {
+				return last
+			}
+			return at
+		}
+		last = at
+		at += width
+	}
+	return at
+}
+
+// A class is what the patterns tell apart.
 type class uint8
 
 const (
