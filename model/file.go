@@ -54,34 +54,82 @@ func (m *Model) Save(dir string) error {
 	if err != nil {
 		return err
 	}
-	arrays := make([]Array, len(m.params))
-	for i, p := range m.params {
-		arrays[i] = Array{p.Name, p.Shape, p.Data}
+	return WriteArrays(filepath.Join(dir, WeightsFile), Format, map[string]string{configKey: string(compact)}, m.arrays())
+}
+
+// IndexFile names the files of weights where there are several.
+const IndexFile = "model" + safetensors.IndexSuffix
+
+// HasWeights reports whether dir holds weights that Load can read.
+func HasWeights(dir string) bool {
+	_, err := weightsIn(dir)
+	return err == nil
+}
+
+// weightsIn returns the path of the weights in dir, or of their index.
+func weightsIn(dir string) (string, error) {
+	for _, name := range []string{WeightsFile, IndexFile} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
+			return filepath.Join(dir, name), nil
+		}
 	}
-	return WriteArrays(filepath.Join(dir, WeightsFile), Format, map[string]string{configKey: string(compact)}, arrays)
+	for _, pattern := range []string{"pytorch_model*.bin*", "*.pt", "*.pth"} {
+		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) > 0 {
+			return "", fmt.Errorf("%s: %w", found[0], errPickle)
+		}
+	}
+	return "", fmt.Errorf("%s holds no model: it has neither %s nor %s", dir, WeightsFile, IndexFile)
 }
 
 // loadFolder reads a model from the folder dir: one that Save wrote, or one in
-// the layout of Hugging Face.
+// the layout of Hugging Face (see hf.go).
 func loadFolder(dir string) (*Model, error) {
-	path := filepath.Join(dir, WeightsFile)
-	f, err := safetensors.Read(path)
+	path, err := weightsIn(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if f.Metadata[formatKey] == "" || f.Metadata[configKey] == "" {
-		return loadHF(dir)
+	weights, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer weights.Close()
+	if weights.Metadata[formatKey] == "" || weights.Metadata[configKey] == "" {
+		return loadHF(dir, weights)
+	}
+	m, err := loadOwn(weights)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// loadOwn reads what Save wrote, and checks that nothing in it has changed.
+func loadOwn(weights *safetensors.Set) (*Model, error) {
+	if got := weights.Metadata[formatKey]; got != Format {
+		return nil, fmt.Errorf("format %q; this version reads %q", got, Format)
 	}
 	var cfg arch.Config
-	if err := strictJSON(f.Metadata[configKey], &cfg); err != nil {
-		return nil, fmt.Errorf("%s: config in the metadata: %w", path, err)
+	if err := strictJSON(weights.Metadata[configKey], &cfg); err != nil {
+		return nil, fmt.Errorf("config in the metadata: %w", err)
 	}
-	arrays, err := ReadArrays(path, Format)
+	names := weights.Names()
+	m, err := build(cfg, func(s spec) error {
+		dtype, shape, ok := weights.Info(s.name)
+		return s.mustBe(shape, ok && dtype == "F32", len(names))
+	}, func(s spec, dst []float32) error {
+		defer weights.Forget(s.name)
+		return weights.Decode(dst, s.name, 0)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return fromArrays(path, cfg, arrays.Data)
+	if len(names) != len(m.params) {
+		return nil, fmt.Errorf("%d arrays, but this shape has %d", len(names), len(m.params))
+	}
+	if checksum(weights.Metadata, m.arrays()) != weights.Metadata[checksumKey] {
+		return nil, ErrChecksum
+	}
+	return m, nil
 }
 
 func strictJSON(text string, into any) error {
@@ -90,34 +138,48 @@ func strictJSON(text string, into any) error {
 	return d.Decode(into)
 }
 
-// fromArrays returns a model of the shape that cfg describes with the given
-// weights. Memory is taken only after every weight was found in its shape, so
-// that a config cannot ask for more than its file holds.
-func fromArrays(path string, cfg arch.Config, arrays map[string]Array) (*Model, error) {
+// build returns a model of the shape that cfg describes, whose arrays read
+// fills one by one. Memory is taken only after check has found every array in
+// its shape, so that a config cannot ask for more than its file holds.
+func build(cfg arch.Config, check func(spec) error, read func(s spec, dst []float32) error) (*Model, error) {
 	if err := errors.Join(cfg.Validate(), Runnable(cfg)); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
-	specs := layout(cfg)
-	for _, s := range specs {
-		a, ok := arrays[s.name]
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("%s: no array %q, which this shape needs", path, s.name)
-		case !slices.Equal(a.Shape, s.shape):
-			return nil, fmt.Errorf("%s: array %q is %v, the config says %v", path, s.name, a.Shape, s.shape)
+	for _, s := range layout(cfg) {
+		if err := check(s); err != nil {
+			return nil, err
 		}
-	}
-	if len(arrays) != len(specs) {
-		return nil, fmt.Errorf("%s: %d arrays, but this shape has %d", path, len(arrays), len(specs))
 	}
 	m, err := empty(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	for _, p := range m.params {
-		copy(p.Data, arrays[p.Name].Data)
+		if err := read(spec{p.Name, p.Group, p.Shape, p.Into}, p.Data); err != nil {
+			return nil, err
+		}
 	}
 	return m, nil
+}
+
+// mustBe wants the array of s, one of so many, to be there in its shape.
+func (s spec) mustBe(got []int, ok bool, arrays int) error {
+	switch {
+	case !ok:
+		return fmt.Errorf("no array %q, which this shape needs, among its %d", s.name, arrays)
+	case !slices.Equal(got, s.shape):
+		return fmt.Errorf("array %q is %v, the config says %v", s.name, got, s.shape)
+	}
+	return nil
+}
+
+// arrays lists the weights of m.
+func (m *Model) arrays() []Array {
+	all := make([]Array, len(m.params))
+	for i, p := range m.params {
+		all[i] = Array{p.Name, p.Shape, p.Data}
+	}
+	return all
 }
 
 // An Array is numbers with a name and a shape.
@@ -206,7 +268,9 @@ func checksum(metadata map[string]string, arrays []Array) string {
 	slices.SortFunc(arrays, func(a, b Array) int { return strings.Compare(a.Name, b.Name) })
 	for _, a := range arrays {
 		fmt.Fprintf(h, "%q %v\n", a.Name, a.Shape)
-		h.Write(safetensors.Float32Bytes(a.Data))
+		for part := range slices.Chunk(a.Data, 1<<14) {
+			h.Write(safetensors.Float32Bytes(part))
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

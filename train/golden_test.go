@@ -59,7 +59,7 @@ func checkGolden(t *testing.T, dir string) {
 	if want.Optimizer.Name != "adamw" || want.Optimizer.DecayOn != "every tensor" {
 		t.Fatalf("golden asks for optimiser %q with decay on %q", want.Optimizer.Name, want.Optimizer.DecayOn)
 	}
-	m, modelType := goldenModel(t, dir, want.BlockOrder)
+	m, family := goldenModel(t, dir, want.BlockOrder)
 	rows, length := len(want.Steps[0].Tokens), len(want.Steps[0].Tokens[0])-1
 	m.EnableTraining()
 	tape := m.NewTape(rows, length)
@@ -72,19 +72,19 @@ func checkGolden(t *testing.T, dir string) {
 		norm := opt.gradientNorm()
 		closeTo(t, "gradient norm", norm, step.Norm, 1e-4)
 		if i == 0 {
-			checkArrays(t, filepath.Join(dir, "grads_step0.safetensors"), modelType, m, 1e-5,
+			checkArrays(t, filepath.Join(dir, "grads_step0.safetensors"), family, m, 1e-5,
 				func(p model.Param) []float32 { return p.Grad })
 		}
 		opt.step(i+1, want.Optimizer.Rate, norm)
 	}
-	checkArrays(t, filepath.Join(dir, "after_3_steps.safetensors"), modelType, m, 1e-4,
+	checkArrays(t, filepath.Join(dir, "after_3_steps.safetensors"), family, m, 1e-4,
 		func(p model.Param) []float32 { return p.Data })
 }
 
 // goldenModel loads the weights of dir into a model that runs its blocks in
 // the given order.
 func goldenModel(t *testing.T, dir string, order []int) (*model.Model, string) {
-	cfg, modelType, err := model.ReadHFConfig(dir)
+	cfg, family, err := model.ReadHFConfig(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,14 +93,14 @@ func goldenModel(t *testing.T, dir string, order []int) (*model.Model, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	weights, err := model.ReadHFArrays(filepath.Join(dir, "model.safetensors"), modelType, cfg)
+	weights, err := model.ReadHFArrays(filepath.Join(dir, "model.safetensors"), family, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range m.Params() {
 		copy(p.Data, weights[p.Name].Data)
 	}
-	return m, modelType
+	return m, family
 }
 
 // sharedAs finds the sharing that runs the blocks of cfg in the given order.
@@ -150,14 +150,14 @@ func checkLogits(t *testing.T, dir string, got []float32) {
 // tensors. What counts is the difference against the largest value of the
 // foreign tensor, which may hold several of our arrays: the gradient of a key
 // bias alone is zero but for rounding.
-func checkArrays(t *testing.T, path, modelType string, m *model.Model, tolerance float64, of func(model.Param) []float32) {
-	want, err := model.ReadHFArrays(path, modelType, m.Config())
+func checkArrays(t *testing.T, path, family string, m *model.Model, tolerance float64, of func(model.Param) []float32) {
+	want, err := model.ReadHFArrays(path, family, m.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	worst, largest := map[string]float64{}, map[string]float64{}
 	for _, p := range m.Params() {
-		tensor, err := model.HFTensor(modelType, p.Name)
+		tensor, err := model.HFTensor(family, m.Config(), p.Name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,9 @@
 package mapped
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"runtime/debug"
@@ -13,9 +15,10 @@ import (
 // A File is a file's content as it was when it was opened. It may be read by
 // several goroutines at once.
 type File struct {
-	path  string
-	data  []byte
-	unmap func([]byte) error // nil once closed, and for an empty file
+	path   string
+	handle *os.File // nil once closed
+	data   []byte
+	unmap  func([]byte) error // nil once closed, and for an empty file
 }
 
 // Open maps the regular file at path for reading.
@@ -24,7 +27,15 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer handle.Close()
+	f, err := open(path, handle)
+	if err != nil {
+		handle.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func open(path string, handle *os.File) (*File, error) {
 	info, err := handle.Stat()
 	switch {
 	case err != nil:
@@ -34,13 +45,13 @@ func Open(path string) (*File, error) {
 	case info.Size() > math.MaxInt:
 		return nil, fmt.Errorf("%s: %d bytes are more than this machine can address", path, info.Size())
 	case info.Size() == 0:
-		return &File{path: path}, nil
+		return &File{path: path, handle: handle}, nil
 	}
 	data, err := view(handle, int(info.Size()))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &File{path, data, release}, nil
+	return &File{path, handle, data, release}, nil
 }
 
 // Bytes is the content. It must not be written to, nor used after Close; what
@@ -62,15 +73,45 @@ func (f *File) Read(read func()) (err error) {
 		err = fmt.Errorf("%s became shorter while it was read", f.path)
 	}()
 	read()
+	if info, err := f.handle.Stat(); err != nil || info.Size() < int64(len(f.data)) {
+		return fmt.Errorf("%s became shorter while it was read", f.path) // the rest of its last page reads as zeros
+	}
 	return nil
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *File) ReadAt(dst []byte, offset int64) (n int, err error) {
+	if offset < 0 || offset > int64(len(f.data)) {
+		return 0, io.EOF
+	}
+	if err := f.Read(func() { n = copy(dst, f.data[offset:]) }); err != nil {
+		return 0, err
+	}
+	if n < len(dst) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Forget tells the system that bytes from to to are not needed again soon. They
+// can be read as before.
+func (f *File) Forget(from, to int) {
+	if page := os.Getpagesize(); f.unmap != nil && from >= 0 && to <= len(f.data) {
+		if from = from / page * page; from < to {
+			forget(f.data[from:to])
+		}
+	}
 }
 
 // Close ends the view.
 func (f *File) Close() error {
-	if f.unmap == nil {
+	if f.handle == nil {
 		return nil
 	}
-	unmap, data := f.unmap, f.data
-	f.unmap, f.data = nil, nil
-	return unmap(data)
+	err := f.handle.Close()
+	if f.unmap != nil {
+		err = errors.Join(err, f.unmap(f.data))
+	}
+	*f = File{path: f.path}
+	return err
 }

@@ -13,3 +13,6 @@ func view(file *os.File, size int) ([]byte, error) {
 }
 
 func release(data []byte) error { return unix.Munmap(data) }
+
+// forget may fail, which costs memory and nothing else.
+func forget(data []byte) { _ = unix.Madvise(data, unix.MADV_DONTNEED) }

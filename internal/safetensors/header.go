@@ -74,7 +74,7 @@ func (p *parser) token() (json.Token, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the header is not valid JSON: %w", err)
+		return nil, fmt.Errorf("not valid JSON: %w", err)
 	}
 	return t, nil
 }
@@ -82,7 +82,7 @@ func (p *parser) token() (json.Token, error) {
 func (p *parser) expect(delim json.Delim) error {
 	t, err := p.token()
 	if err == nil && t != delim {
-		err = fmt.Errorf("the header has %v where %v belongs", t, delim)
+		err = fmt.Errorf("%v where %v belongs", t, delim)
 	}
 	return err
 }
@@ -111,7 +111,7 @@ func (p *parser) text() (string, error) {
 	}
 	s, ok := t.(string)
 	if !ok {
-		return "", fmt.Errorf("the header has %v where a string belongs", t)
+		return "", fmt.Errorf("%v where a string belongs", t)
 	}
 	return s, nil
 }
@@ -205,7 +205,7 @@ func (p *parser) numbers(most int) ([]uint64, error) {
 // end wants nothing but spaces after the object.
 func (p *parser) end() error {
 	if _, err := p.Token(); err != io.EOF {
-		return errors.New("the header goes on after its closing brace")
+		return errors.New("the text goes on after its closing brace")
 	}
 	return nil
 }

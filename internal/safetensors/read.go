@@ -12,8 +12,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
+
+	"plumb/internal/mapped"
 )
 
 // Limits of what is read. A model of 10,000 layers stays below them.
@@ -35,6 +36,7 @@ type File struct {
 	base    int64 // offset of the data in the file
 	tensors map[string]entry
 	close   func() error
+	forget  func(from, to int) // pages of the file that are not needed again soon
 }
 
 // An entry is what the header says about a tensor, checked.
@@ -44,27 +46,19 @@ type entry struct {
 	begin, end uint64 // bytes, counted from base
 }
 
-// Read opens the file at path and checks its header. Tensors are read when
+// Read maps the file at path and checks its header. Tensors are read when
 // asked for; Close releases the file.
 func Read(path string) (*File, error) {
-	handle, err := os.Open(path)
+	file, err := mapped.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := handle.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
+	f, err := Parse(path, file, int64(len(file.Bytes())))
 	if err != nil {
-		handle.Close()
+		file.Close()
 		return nil, err
 	}
-	f, err := Parse(path, handle, info.Size())
-	if err != nil {
-		handle.Close()
-		return nil, err
-	}
-	f.close = handle.Close
+	f.close, f.forget = file.Close, file.Forget
 	return f, nil
 }
 
@@ -76,7 +70,7 @@ func Parse(path string, data io.ReaderAt, size int64) (*File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	base := int64(8 + len(header))
-	f := &File{path: path, data: data, base: base, close: func() error { return nil }}
+	f := &File{path: path, data: data, base: base, close: func() error { return nil }, forget: func(int, int) {}}
 	f.Metadata, f.tensors, err = parseHeader(header)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -148,27 +142,55 @@ func (f *File) Info(name string) (dtype string, shape []int, ok bool) {
 // Float32 returns the values of the tensor called name, row-major, and its
 // shape. It must be F32, F16 or BF16; all of these convert exactly.
 func (f *File) Float32(name string) (values []float32, shape []int, err error) {
-	e, ok := f.tensors[name]
-	if !ok {
-		return nil, nil, fmt.Errorf("%s: no tensor named %q among its %d", f.path, name, len(f.tensors))
+	e, err := f.floats(name)
+	if err != nil {
+		return nil, nil, err
 	}
-	decode := decoders[e.dtype]
-	if decode == nil {
-		return nil, nil, fmt.Errorf("%s: tensor %q is %s; numbers are read from F32, F16 or BF16", f.path, name, e.dtype)
+	values = make([]float32, (e.end-e.begin)/elementBytes[e.dtype])
+	return values, slices.Clone(e.shape), f.Decode(values, name, 0)
+}
+
+// floats finds a tensor of numbers.
+func (f *File) floats(name string) (entry, error) {
+	e, ok := f.tensors[name]
+	switch {
+	case !ok:
+		return e, fmt.Errorf("%s: no tensor named %q among its %d", f.path, name, len(f.tensors))
+	case decoders[e.dtype] == nil:
+		return e, fmt.Errorf("%s: tensor %q is %s; numbers are read from F32, F16 or BF16", f.path, name, e.dtype)
+	}
+	return e, nil
+}
+
+// Decode fills dst with values of the tensor called name, row-major, from the
+// first-th on. It takes no memory that grows with the tensor.
+func (f *File) Decode(dst []float32, name string, first int) error {
+	e, err := f.floats(name)
+	if err != nil {
+		return err
 	}
 	width := elementBytes[e.dtype]
-	values = make([]float32, (e.end-e.begin)/width)
-	buffer := make([]byte, min(e.end-e.begin, 1<<18)) // a multiple of every width
-	offset := f.base + int64(e.begin)
-	for rest := values; len(rest) > 0; {
-		n := min(len(rest), len(buffer)/int(width))
-		chunk := buffer[:n*int(width)]
-		if err := readFull(f.data, chunk, offset); err != nil {
-			return nil, nil, fmt.Errorf("%s: tensor %q: %w", f.path, name, err)
-		}
-		decode(rest[:n], chunk)
-		rest = rest[n:]
-		offset += int64(len(chunk))
+	if all := (e.end - e.begin) / width; first < 0 || uint64(first) > all || uint64(len(dst)) > all-uint64(first) {
+		return fmt.Errorf("%s: tensor %q has %d values, not %d from %d on", f.path, name, all, len(dst), first)
 	}
-	return values, slices.Clone(e.shape), nil
+	var chunk [1 << 14]byte // a multiple of every width
+	from := f.base + int64(e.begin) + int64(first)*int64(width)
+	for offset := from; len(dst) > 0; {
+		n := min(len(dst), len(chunk)/int(width))
+		if err := readFull(f.data, chunk[:n*int(width)], offset); err != nil {
+			return fmt.Errorf("%s: tensor %q: %w", f.path, name, err)
+		}
+		decoders[e.dtype](dst[:n], chunk[:n*int(width)])
+		dst = dst[n:]
+		offset += int64(n) * int64(width)
+	}
+	return nil
+}
+
+// Forget tells the system that the tensor called name will not be read again
+// soon, so that a model in memory and its file are not both there in full.
+func (f *File) Forget(name string) {
+	if e, ok := f.tensors[name]; ok {
+		f.forget(int(f.base)+int(e.begin), int(f.base)+int(e.end))
+	}
 }

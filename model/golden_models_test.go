@@ -1,0 +1,237 @@
+package model
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"plumb/internal/golden"
+	"plumb/internal/safetensors"
+)
+
+// TestGoldenModels holds the models of the shelf against what other programs
+// computed for them. Each check looks for its part of a golden file and does
+// nothing where there is none.
+func TestGoldenModels(t *testing.T) {
+	root := golden.Shared(t)
+	found, err := filepath.Glob(filepath.Join(root, "goldens-hf", "*", "golden.json"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no golden models under %s: %v", root, err)
+	}
+	for _, path := range found {
+		dir := filepath.Dir(path)
+		t.Run(filepath.Base(dir), func(t *testing.T) { checkTransformers(t, dir) })
+	}
+	for _, m := range smallModels {
+		t.Run(m.name, func(t *testing.T) { m.check(t, filepath.Join(root, "models", m.name)) })
+	}
+}
+
+// Tolerances of the shelf's own README, absolute.
+const (
+	transformersLogits = 1e-4
+	transformersSum    = 1e-4
+)
+
+// checkTransformers compares a checkpoint with the transformers library in
+// float64: logits, the log-probability of a continuation, greedy tokens.
+func checkTransformers(t *testing.T, dir string) {
+	var want struct {
+		Tokens       []int32 `json:"tokens"`
+		Continuation []int32 `json:"continuation_tokens"`
+		Sum          float64 `json:"continuation_logprob_sum"`
+		Greedy       []int32 `json:"greedy_tokens"`
+	}
+	readGolden(t, filepath.Join(dir, "golden.json"), &want)
+	m := mustLoad(t, dir)
+	checkLogitsFile(t, m, want.Tokens, filepath.Join(dir, "logits.safetensors"), transformersLogits)
+	row := slices.Concat(want.Tokens[:33], want.Continuation)
+	checkSum(t, "continuation", m, row, 33, want.Sum, transformersSum)
+	checkGreedy(t, m, want.Tokens, want.Greedy)
+}
+
+// A smallModel is a folder of models that has been measured in other ways.
+type smallModel struct {
+	name  string
+	check func(t *testing.T, dir string)
+}
+
+var smallModels = []smallModel{
+	{"stories260K", func(t *testing.T, dir string) { checkText(t, dir, "hf", 2e-5) }},
+	{"tiny-random-gpt2", func(t *testing.T, dir string) { checkText(t, dir, ".", 1e-5) }},
+	{"gpt-nano-sort", checkSorting},
+}
+
+// checkText compares what was measured of a model of text; tokens are given
+// wherever a text is.
+func checkText(t *testing.T, dir, form string, tolerance float64) {
+	var want struct {
+		Logits goldenRow
+		Greedy []struct {
+			PromptIDs []int32 `json:"prompt_ids"`
+			IDs       []int32
+		}
+		Perplexity struct {
+			IDs    []int32
+			NLL    float64 `json:"nll_sum"`
+			Scored int     `json:"tokens_scored"`
+		}
+	}
+	readGolden(t, filepath.Join(dir, "golden.json"), &want)
+	m := mustLoad(t, filepath.Join(dir, form))
+	want.Logits.check(t, m, tolerance)
+	for _, g := range want.Greedy {
+		checkGreedy(t, m, g.PromptIDs, g.IDs)
+	}
+	p := want.Perplexity
+	checkSum(t, "perplexity", m, p.IDs, len(p.IDs)-p.Scored, -p.NLL, tolerance*float64(p.Scored))
+}
+
+// checkSorting compares what was measured of the model that sorts, and lets it
+// sort all there is.
+func checkSorting(t *testing.T, dir string) {
+	var want struct {
+		Logits []goldenRow
+		Greedy []struct{ Input, Output []int32 }
+	}
+	readGolden(t, filepath.Join(dir, "golden.json"), &want)
+	m := mustLoad(t, filepath.Join(dir, "hf"))
+	for _, row := range want.Logits {
+		row.check(t, m, 1e-5)
+	}
+	for _, g := range want.Greedy {
+		checkGreedy(t, m, g.Input, g.Output)
+	}
+	for n := range 729 {
+		input := make([]int32, 6)
+		for i := range input {
+			input[i] = int32(n % 3)
+			n /= 3
+		}
+		checkGreedy(t, m, input, slices.Sorted(slices.Values(input)))
+	}
+}
+
+// A goldenRow is tokens and what is known of the logits after each.
+type goldenRow struct {
+	IDs       []int32
+	Positions []goldenLogits
+}
+
+// goldenLogits is the logits after one token.
+type goldenLogits struct {
+	First    []float64
+	Sum, Max float64
+	ArgMax   int
+	Next     float64 `json:"next_logprob"` // of the token that follows
+}
+
+// check compares the first logits of each position, what is known of all of
+// them, and the log-probability of the token that follows.
+func (r goldenRow) check(t *testing.T, m *Model, tolerance float64) {
+	v := m.Config().Vocab
+	all := logitsOf(m, r.IDs)
+	for i, w := range r.Positions {
+		logits := all[i*v : (i+1)*v]
+		for j, x := range w.First {
+			within(t, "logit", float64(logits[j]), x, tolerance)
+		}
+		sum := 0.0
+		for _, x := range logits {
+			sum += float64(x)
+		}
+		within(t, "sum of logits", sum, w.Sum, tolerance*float64(v))
+		within(t, "largest logit", float64(logits[w.ArgMax]), w.Max, tolerance)
+		if got := argmax(logits); got != w.ArgMax {
+			t.Errorf("position %d: token %d leads, want %d", i, got, w.ArgMax)
+		}
+		if i+1 < len(r.IDs) {
+			checkSum(t, "next token", m, r.IDs[:i+2], i+1, w.Next, 2*tolerance)
+		}
+	}
+}
+
+// logitsOf returns the logits [len(tokens), v] as training sees them.
+func logitsOf(m *Model, tokens []int32) []float32 {
+	return m.NewTape(1, len(tokens)).Logits(append(slices.Clone(tokens), 0))
+}
+
+func checkLogitsFile(t *testing.T, m *Model, tokens []int32, path string, tolerance float64) {
+	f, err := safetensors.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want, _, err := f.Float32("logits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, worst := logitsOf(m, tokens), 0.0
+	if len(got) != len(want) {
+		t.Fatalf("%d logits, want %d", len(got), len(want))
+	}
+	for i := range want {
+		worst = max(worst, math.Abs(float64(got[i])-float64(want[i])))
+	}
+	t.Logf("logits differ by at most %.2g", worst)
+	if !(worst <= tolerance) {
+		t.Errorf("logits differ by up to %g", worst)
+	}
+}
+
+// checkSum compares the log-probability of row from position from on.
+func checkSum(t *testing.T, what string, m *Model, row []int32, from int, want, tolerance float64) {
+	t.Helper()
+	sums, _, err := m.LogProbs([][]int32{row}, []int{from})
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, what, sums[0], want, tolerance)
+}
+
+// checkGreedy continues prompt by the most likely tokens.
+func checkGreedy(t *testing.T, m *Model, prompt, want []int32) {
+	t.Helper()
+	var got []int32
+	err := m.Generate(context.Background(), prompt, len(want), Sampling{}, func(token int32) bool {
+		got = append(got, token)
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v continues with %v, want %v", prompt, got, want)
+	}
+}
+
+func mustLoad(t *testing.T, dir string) *Model {
+	t.Helper()
+	m, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func readGolden(t *testing.T, path string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func within(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance) {
+		t.Errorf("%s is %v, want %v", what, got, want)
+	}
+}
