@@ -23,7 +23,7 @@ var floors = []struct {
 	{"floor 1", []string{"model", "eval", "plots", "internal/corpus"}},
 	{"ground", []string{"kernels", "arch", "tasks", "results", "internal/tokenizer"}},
 	{"cellar", []string{
-		"internal/safetensors", "internal/gguf", "internal/world", "internal/machine", "internal/hub",
+		"internal/safetensors", "internal/gguf", "internal/world", "internal/machine", "internal/hub", "internal/parquet",
 		"kernels/gen", // writes assembly; nothing of the program imports it
 	}},
 	{"bedrock", []string{"internal/registry", "internal/golden", "internal/atomicfile", "internal/mapped"}}, // what the cellar stands on
