@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 
 	"plumb/arch"
 	"plumb/internal/gguf"
@@ -71,49 +72,54 @@ func rotaryMetadata(c arch.Config) []gguf.Pair {
 	return pairs
 }
 
-// Llama 3's rotary scaling stands in GGUF files as divisors of the frequencies,
-// not as the numbers they were made from. Those which all published models
-// share are tried, with the largest divisor as the factor.
+// llama3 finds the rotary scaling that the divisors stand for, which GGUF files
+// hold in place of the numbers they were made from: the largest is the factor.
+// Low, high and context are known only up to a common multiple, so low is taken
+// for 1 and high for 4, as all published models have them, and the context is
+// tried with what a blended divisor says it is.
 func (k *ggufKeys) llama3(c *arch.Config, factors []float32) {
 	s := arch.RotaryScaling{LowFrequency: 1, HighFrequency: 4, Context: 8192}
 	for _, f := range factors {
 		s.Factor = max(s.Factor, shortest(f))
 	}
-	known := *c
-	known.RotaryScaling = s
-	for i, want := range rotaryFactors(known) {
-		if i >= len(factors) || math.Abs(float64(factors[i]-want)) > 1e-4*float64(want) {
-			k.refuse("%s does not hold the rotary scaling of Llama 3 (low 1, high 4, context 8192)", ropeFactors)
+	for _, s.Context = range contexts(*c, s, factors) {
+		scaled := *c
+		scaled.RotaryScaling = s
+		if sameFactors(factors, rotaryFactors(scaled)) {
+			*c = scaled
 			return
 		}
 	}
-	c.RotaryScaling = s
+	k.refuse("%s does not hold a rotary scaling in the manner of Llama 3 (low frequency 1, high 4)", ropeFactors)
+}
+
+// contexts returns those to try: the usual one, and what the first blended
+// divisor says.
+func contexts(c arch.Config, s arch.RotaryScaling, factors []float32) []int {
+	list := []int{s.Context}
+	frequencies := kernels.RotaryFrequencies(c.RotaryChannels(), c.RotaryTheta)
+	i := slices.IndexFunc(factors, func(f float32) bool { return f > 1 && float64(f) < s.Factor })
+	if i < 0 || i >= len(frequencies) {
+		return list
+	}
+	smooth := (1/float64(factors[i]) - 1/s.Factor) / (1 - 1/s.Factor)
+	turns := s.LowFrequency + smooth*(s.HighFrequency-s.LowFrequency)
+	return append(list, int(min(math.Round(turns*2*math.Pi/frequencies[i]), 1<<30)))
+}
+
+func sameFactors(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Abs(float64(x-y)) <= 1e-4*float64(y) })
 }
 
 // rotaryFactors returns by what c divides the rotary frequency of each pair of
-// channels, nil where it divides none or all alike: Llama 3 leaves those with
-// waves short against the context as they are, divides the long ones by the
-// factor, and blends in between (Llama 3.1 model card, transformers'
-// modeling_rope_utils).
+// channels, nil where it divides none or all alike.
 func rotaryFactors(c arch.Config) []float32 {
-	s := c.RotaryScaling
-	if s.Context == 0 {
+	if c.RotaryScaling.Context == 0 {
 		return nil
 	}
 	factors := make([]float32, c.RotaryChannels()/2)
-	for i := range factors {
-		exponent := 2 * float64(i) / float64(c.RotaryChannels())
-		wave := 2 * math.Pi * kernels.Exp64(exponent*kernels.Log64(c.RotaryTheta))
-		turns := float64(s.Context) / wave
-		switch {
-		case turns > s.HighFrequency:
-			factors[i] = 1
-		case turns < s.LowFrequency:
-			factors[i] = float32(s.Factor)
-		default:
-			blend := (turns - s.LowFrequency) / (s.HighFrequency - s.LowFrequency)
-			factors[i] = float32(1 / ((1-blend)/s.Factor + blend))
-		}
+	for i, f := range kernels.RotaryFrequencies(c.RotaryChannels(), c.RotaryTheta) {
+		factors[i] = float32(f / scaledFrequency(f, c.RotaryScaling))
 	}
 	return factors
 }

@@ -30,7 +30,7 @@ func throughGGUF(t *testing.T, m *Model, typ string) (*Model, GGUF) {
 var holds = map[string]string{
 	"base": "llama", "swiglu": "llama", "cyclic": "llama", "immediate": "llama", "reverse": "llama", "grouped heads": "llama",
 	"part of a head rotates": "qwen2", "biases": "llama", "untied": "llama", "gpt2": "gpt2", "linear rotary scaling": "llama", "neox": "gptneox", "neox in sequence": "gptneox", "gemma2": "gemma2",
-	"qwen2": "qwen2", "llama 3": "llama",
+	"qwen2": "qwen2", "llama 3": "llama", "llama 3 of another context": "llama", "rotary scaling in bands": "llama",
 }
 
 // Every shape either comes back from an F32 file with the same scores to the
@@ -75,7 +75,9 @@ func publishedShapes() map[string]arch.Config {
 	llama3 := tiny()
 	llama3.HeadDim, llama3.RotaryTheta = 32, 500000
 	llama3.RotaryScaling = arch.RotaryScaling{Factor: 32, LowFrequency: 1, HighFrequency: 4, Context: 8192}
-	return map[string]arch.Config{"neox": neox, "neox in sequence": sequential, "gemma2": gemma, "qwen2": qwen, "llama 3": llama3}
+	llama64 := llama3
+	llama64.RotaryScaling = arch.RotaryScaling{Factor: 8, LowFrequency: 1, HighFrequency: 4, Context: 64}
+	return map[string]arch.Config{"llama 3 of another context": llama64, "neox": neox, "neox in sequence": sequential, "gemma2": gemma, "qwen2": qwen, "llama 3": llama3}
 }
 
 // sameScores wants the same bits from two models.
