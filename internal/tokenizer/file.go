@@ -24,7 +24,7 @@ const (
 // Load reads a tokenizer from a file or from the folder of a model. A folder is
 // searched for tokenizer.json, tokenizer.model, vocab.json with merges.txt and
 // tok512.bin, in this order; its tokenizer_config.json says which tokens begin
-// and end a text. Whatever a file asks for that is not done here, be it a
+// and end a text. A GGUF file has its tokenizer inside. Whatever a file asks for that is not done here, be it a
 // normalizer or another pattern of words, is an error that names it: ids that are
 // nearly right would be worse.
 func Load(path string) (*Tokenizer, error) {
@@ -35,9 +35,11 @@ func Load(path string) (*Tokenizer, error) {
 	if info.IsDir() {
 		return loadFolder(path)
 	}
-	switch base := filepath.Base(path); base {
-	case "vocab.json", "merges.txt":
+	switch base := filepath.Base(path); {
+	case base == "vocab.json" || base == "merges.txt":
 		return loadPair(filepath.Dir(path))
+	case filepath.Ext(base) == ".gguf":
+		return loadGGUF(path)
 	default:
 		return loadFile(path)
 	}
@@ -83,7 +85,7 @@ func parseAny(data []byte, config *configJSON) (*Tokenizer, error) {
 	case len(data) == 0:
 		return nil, errors.New("the file is empty")
 	case bytes.HasPrefix(data, []byte("GGUF")):
-		return nil, errors.New("a GGUF file is a model with its tokenizer inside: give it as a model")
+		return nil, errors.New("a GGUF file needs a name that ends in .gguf")
 	case trimmed[:min(1, len(trimmed))] != nil && bytes.HasPrefix(trimmed, []byte("{")):
 		return parse(trimmed, config)
 	case isRanks(data):
