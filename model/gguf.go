@@ -94,6 +94,7 @@ func (a ggufFamily) checkTensors(f *gguf.File, cfg arch.Config) error {
 // read fills p.
 func (a ggufFamily) read(f *gguf.File, cfg arch.Config, p Param) error {
 	name, row := a.source(cfg, p.Name)
+	defer f.Forget(name)
 	if err := f.Float32(p.Data, name, row*(len(p.Data)/p.Shape[0])); err != nil {
 		return err
 	}

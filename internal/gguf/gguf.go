@@ -125,6 +125,13 @@ func (f *File) Float32(dst []float32, name string, first int) error {
 	})
 }
 
+// Forget tells the system that the tensor called name is not needed again soon.
+func (f *File) Forget(name string) {
+	if t, ok := f.Tensor(name); ok {
+		f.data.Forget(int(t.begin), int(t.begin+t.size))
+	}
+}
+
 // Same reports whether two tensors are there and alike in type, shape and bytes.
 func (f *File) Same(a, b string) bool {
 	x, xok := f.Tensor(a)
