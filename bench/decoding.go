@@ -10,7 +10,7 @@ import (
 
 var decodingSection = section{
 	name:   "decoding",
-	about:  "tokens one after the other from one sequence, by the bytes of weights that each of them reads",
+	about:  "tokens one after the other from one sequence, by the bytes of weights that each of them reads, or by their operations where the weights fit a cache",
 	shapes: []string{"gpt2", "stories260k"},
 	groups: func(r *runner, s Shape) []group { return []group{r.decoding(s)} },
 }
@@ -29,6 +29,7 @@ func (r *runner) decoding(s Shape) group {
 	for range r.counts() {
 		g.costs = append(g.costs, float64(tokens)*bytes)
 	}
+	limit, needs := decodingLimit(s.Config)
 	g.open = func() (probes []probe, drop func(), err error) {
 		m, err := model.New(s.Config, model.Init{}, 1)
 		if err != nil {
@@ -38,10 +39,10 @@ func (r *runner) decoding(s Shape) group {
 			probes = append(probes, probe{
 				Line: Line{
 					Section: "decoding", Shape: s.Name, Name: fmt.Sprintf("%d tokens", tokens), Workers: workers,
-					Unit: "tokens", Work: float64(tokens), Limit: decodingLimit(bytes),
+					Unit: "tokens", Work: float64(tokens), Limit: limit,
 				},
 				Task:  on(workers, func() error { return decode(m, tokens) }),
-				needs: float64(tokens) * bytes,
+				needs: float64(tokens) * needs,
 			})
 		}
 		return probes, func() {}, nil
@@ -53,13 +54,13 @@ func (r *runner) decoding(s Shape) group {
 // left out.
 func decodingBytes(c arch.Config) float64 { return 4 * float64(c.ForwardMACs(0)) }
 
-// decodingLimit is what the weights are read from: memory, where they are larger
-// than caches are. Smaller models are not bound by any limit measured here.
-func decodingLimit(bytes float64) string {
-	if bytes < memoryBytes {
-		return ""
+// decodingLimit is what decoding is a share of, and what of it a token needs:
+// memory, where the weights are larger than caches are, else operations.
+func decodingLimit(c arch.Config) (limit string, needs float64) {
+	if bytes := decodingBytes(c); bytes >= memoryBytes {
+		return MemoryLimit, bytes
 	}
-	return MemoryLimit
+	return PeakLimit, c.ForwardFLOPs(0)
 }
 
 // decode generates so many tokens after a prompt of one.

@@ -99,6 +99,8 @@ func (r *Report) readLine(text []byte) error {
 		}
 		r.Lines = append(r.Lines, l)
 		return nil
+	case is.Kind == "change" && r.Format != "": // from a report before that one
+		return nil
 	}
 	return fmt.Errorf("an object of kind %q is out of place: write a report with plumb bench --json", is.Kind)
 }

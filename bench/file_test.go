@@ -30,7 +30,8 @@ func written(t testing.TB, r Report) []byte {
 
 func TestReportsAreReadAsWritten(t *testing.T) {
 	want := sample()
-	got, err := Read(bytes.NewReader(written(t, want)))
+	text := append(written(t, want), `{"kind":"change","name":"forward"}`+"\n"...)
+	got, err := Read(bytes.NewReader(text))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v: %+v, want %+v", err, got, want)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"plumb/arch"
 	"plumb/tasks"
 )
 
@@ -78,6 +79,9 @@ func (w *wordMaker) make(n int) string {
 // vocabulary where only the number of tokens matters.
 type tokenizer struct{ vocab, longest int }
 
+// tokenizerFor stands in for the tokenizer of a model of shape c.
+func tokenizerFor(c arch.Config) tokenizer { return tokenizer{c.Vocab, pieceLength(c.Vocab)} }
+
 // pieceLength is the longest piece, in bytes, for a vocabulary. With it the texts
 // of HellaSwag have about as many tokens as with the tokenizers of itemLengths.
 func pieceLength(vocab int) int {
@@ -96,7 +100,7 @@ func (t tokenizer) Encode(text string) []int32 {
 		for _, b := range []byte(text[:n]) {
 			id = (id ^ uint32(b)) * 16777619
 		}
-		ids = append(ids, int32(1+id%uint32(t.vocab-1))) // 0 ends a text
+		ids = append(ids, int32(id%uint32(t.vocab)))
 		text = text[n:]
 	}
 	return ids

@@ -83,6 +83,7 @@ type runner struct {
 	estimate float64 // seconds of all groups
 	behind   float64 // estimated seconds of the groups done
 	started  time.Time
+	spent    float64 // seconds on the wall in what is timed
 }
 
 // Run times what o asks for and the limits of the machine, which everything else
@@ -94,16 +95,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	}
 	before := kernels.Workers()
 	defer kernels.SetWorkers(before)
-	if o.Workers == 0 {
-		o.Workers = before
-	}
-	if o.Watch == nil {
-		o.Watch = func(Progress) {}
-	}
-	r := &runner{Options: o, started: time.Now()}
-	r.clock, r.known = SystemClock()
-	r.report.Header = r.header()
-	r.cores = r.report.Machine.Cores
+	r := o.runner()
 	groups := r.groups(chosen)
 	for _, g := range groups {
 		r.estimate += r.seconds(g)
@@ -115,6 +107,24 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	}
 	return r.report, nil
 }
+
+// runner starts a run of o.
+func (o Options) runner() *runner {
+	if o.Workers == 0 {
+		o.Workers = kernels.Workers()
+	}
+	if o.Watch == nil {
+		o.Watch = func(Progress) {}
+	}
+	r := &runner{Options: o, started: time.Now()}
+	r.clock, r.known = SystemClock()
+	r.report.Header = r.header()
+	r.cores = r.report.Machine.Cores
+	return r
+}
+
+// HeaderOf returns the header that a report of o has when it is begun now.
+func HeaderOf(o Options) Header { return o.runner().report.Header }
 
 func (r *runner) header() Header {
 	return Header{
@@ -251,6 +261,7 @@ func (r *runner) interleave(ctx context.Context, g group, probes []probe) ([]Tim
 	expected, inside := r.seconds(g), 0.0
 	times, err := Interleave(ctx, r.clock, work, r.Effort, func(task int, took Reading) {
 		inside += took.Wall.Seconds()
+		r.spent += took.Wall.Seconds()
 		l := probes[task].Line
 		r.watch(Line{Section: g.section, Shape: g.shape, Name: l.Name}, math.Min(inside, expected))
 	})
@@ -265,7 +276,7 @@ func (r *runner) watch(l Line, inside float64) {
 	share := math.Min(1, done/math.Max(r.estimate, 1e-9))
 	left := time.Duration(0)
 	if share > 0 {
-		left = time.Duration(float64(time.Since(r.started)) * (1 - share) / share)
+		left = time.Duration(r.spent * (1 - share) / share * float64(time.Second))
 	}
 	r.Watch(Progress{l.Section, l.Shape, l.Name, share, left})
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"plumb/arch"
 	"plumb/eval"
@@ -67,14 +68,18 @@ const (
 	promptRows   = 2
 )
 
-// scoringJobs lists what a model of shape c is timed with.
+// scoringJobs lists what a model of shape c is timed with. Items are left out
+// where none fits.
 func (r *runner) scoringJobs(c arch.Config) []scoringJob {
 	length := min(promptTokens, c.Context)
-	return []scoringJob{
+	jobs := []scoringJob{
 		promptJob(c, length, length, fmt.Sprintf("prompts of %d, next token", length)),
 		promptJob(c, length, 1, fmt.Sprintf("prompts of %d, every token", length)),
-		itemJob(c, r.Items),
 	}
+	if items := r.itemsFor(c); len(items) > 0 {
+		jobs = append(jobs, r.itemJob(c, items))
+	}
+	return jobs
 }
 
 // promptJob scores the tokens of rows of length+1 from position from on.
@@ -97,21 +102,35 @@ func promptJob(c arch.Config, length, from int, name string) scoringJob {
 // itemBatch is how many items are scored in one repetition, and at a time.
 const itemBatch = 16
 
-// itemJob scores items as an evaluation does, tokenising included. Without items
-// it makes some.
-func itemJob(c arch.Config, items []tasks.Item) scoringJob {
-	tok, note := tokenizer{vocab: c.Vocab, longest: pieceLength(c.Vocab)}, "items of the file"
+// itemsFor returns the items whose endings fit the context of c, made ones where
+// none were given.
+func (r *runner) itemsFor(c arch.Config) (fitting []tasks.Item) {
+	items, tok := r.Items, tokenizerFor(c)
 	if items == nil {
-		items, note = madeItems(c.Vocab), "made items"
+		items = madeItems(c.Vocab)
 	}
-	items = spaced(items, itemBatch)
+	for _, item := range items {
+		if !slices.ContainsFunc(item.Choices, func(x tasks.Choice) bool { return len(tok.Encode(x.Continuation)) > c.Context }) {
+			fitting = append(fitting, item)
+		}
+	}
+	return fitting
+}
+
+// itemJob scores items as an evaluation does, tokenising included.
+func (r *runner) itemJob(c arch.Config, items []tasks.Item) scoringJob {
+	items, tok := spaced(items, itemBatch), tokenizerFor(c)
 	j := scoringJob{name: "hellaswag", unit: "items", work: float64(len(items))}
 	tokens := 0
 	for _, item := range items {
 		n, needs := itemCost(c, tok, item)
 		tokens, j.needs = tokens+n, j.needs+needs
 	}
-	j.note = fmt.Sprintf("%s, %.0f tokens each with the context once", note, float64(tokens)/float64(max(1, len(items))))
+	origin := "items of the file"
+	if r.Items == nil {
+		origin = "made items"
+	}
+	j.note = fmt.Sprintf("%d %s, %.0f tokens each with the context once", len(items), origin, float64(tokens)/j.work)
 	j.do = func(m *model.Model) error {
 		result, err := eval.MultipleChoice(context.Background(), m, tok, items, eval.Options{Batch: itemBatch, BOS: eval.BOSNever})
 		if err == nil && result.Invalid() != "" {

@@ -20,7 +20,7 @@ var stepSection = section{
 // within one run of train.
 func (r *runner) steps(s Shape) group {
 	g := group{section: "step", shape: s.Name, model: true}
-	operations := float64(s.tokens()) * s.TrainFLOPs(s.Context)
+	operations := stepOperations(s)
 	for range r.counts() {
 		g.costs = append(g.costs, operations)
 	}
@@ -43,6 +43,9 @@ func (r *runner) steps(s Shape) group {
 	}
 	return g
 }
+
+// stepOperations is what arch counts for one training step.
+func stepOperations(s Shape) float64 { return float64(s.tokens()) * s.TrainFLOPs(s.Context) }
 
 // A trainee is a run of train that takes one step whenever it is told to.
 type trainee struct {

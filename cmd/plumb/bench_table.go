@@ -7,6 +7,14 @@ import (
 	"plumb/bench"
 )
 
+// emitOrWriteBench puts out a report.
+func (a *app) emitOrWriteBench(r bench.Report) error {
+	if a.json {
+		return r.Write(a.out)
+	}
+	return a.writeBench(r)
+}
+
 // writeBench prints a report for people.
 func (a *app) writeBench(r bench.Report) error {
 	machine := benchHeader(r.Header)
@@ -106,3 +114,115 @@ func verdictText(a *app, l bench.Line) string {
 	}
 	return a.red("INVALID") + ": " + strings.Join(l.CPU.Reasons, ", ")
 }
+
+// emitOrWriteGate puts out what became of each line.
+func (a *app) emitOrWriteGate(g bench.Gate) error {
+	if !a.json {
+		return a.writeGate(g)
+	}
+	for _, c := range g.Changes {
+		if err := a.emit(struct {
+			Kind string `json:"kind"`
+			bench.Change
+		}{"change", c}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) writeGate(g bench.Gate) error {
+	table := grid{header: []string{"since then", "", "#workers", "#speed, × before", "#least that counts", "#p", "outcome"}}
+	for _, c := range g.Changes {
+		outcome := string(c.Outcome)
+		if c.Outcome == bench.Slower {
+			outcome = a.red("SLOWER")
+		}
+		if c.Reason != "" {
+			outcome += ": " + c.Reason
+		}
+		table.add(choose(c.Shape != "", c.Shape, c.Section), c.Name, fmt.Sprint(c.Workers), fmt.Sprintf("%.3f", c.Ratio),
+			percent(c.Threshold), fmt.Sprintf("%.2g", c.P), outcome)
+	}
+	fmt.Fprintln(a.out)
+	if err := table.write(a.out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(a.out, "\nMedians in processor time, each as a share of its limit; p by Mann and Whitney, corrected by Holm for all lines.")
+	return err
+}
+
+// writePair prints what two models took.
+func (a *app) writePair(r bench.PairReport) error {
+	machine := benchHeader(r.Header)
+	machine.add("A", memoryOf(r.Folders[0], r.Memory[0]))
+	machine.add("B", memoryOf(r.Folders[1], r.Memory[1]))
+	if err := machine.write(a.out); err != nil {
+		return err
+	}
+	table := grid{header: []string{"in turn", "unit", "#A: median", "#spread", "#B: median", "#spread", "#B, × A", "#95 %", "#n", "verdict"}}
+	for _, l := range r.Lines {
+		verdict := verdictText(a, l.A)
+		if l.A.Valid() || l.A.CPU.Valid && !l.B.CPU.Valid {
+			verdict = verdictText(a, l.B)
+		}
+		name := l.Name
+		for _, note := range []string{l.A.Note, l.B.Note} {
+			if note != "" && !strings.Contains(name, note) {
+				name += " (" + note + ")"
+			}
+		}
+		table.add(name, l.Unit+"/s", speedText(l.A.CPU.Median), percent(l.A.CPU.Spread), speedText(l.B.CPU.Median), percent(l.B.CPU.Spread),
+			fmt.Sprintf("%.3f", l.Ratio), fmt.Sprintf("%.3f to %.3f", l.Low, l.High), fmt.Sprint(l.N), verdict)
+	}
+	fmt.Fprintln(a.out)
+	if err := table.write(a.out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(a.out, "\nPer second of processor time. The ratio is a geometric mean over pairs of repetitions, with a 95 % interval.")
+	return err
+}
+
+// memoryOf names a folder and what its model takes.
+func memoryOf(dir string, bytes int) string {
+	if bytes <= 0 {
+		return dir
+	}
+	return fmt.Sprintf("%s, %s of memory at the peak", dir, bytesText(bytes))
+}
+
+// writeGrowth prints how training grows.
+func (a *app) writeGrowth(r bench.GrowthReport) error {
+	machine, b := benchHeader(r.Header), r.Base
+	machine.add("base", fmt.Sprintf("%d layers, width %d, %d×%d tokens, vocabulary %d: %.1f ms a step", b.Layers, b.Width, b.Batch, b.Context, b.Vocab, 1e3*r.Seconds))
+	if r.Held > 0 {
+		machine.add("memory", fmt.Sprintf("%s, counted %s", bytesText(r.Held), bytesText(r.Counted)))
+	}
+	if err := machine.write(a.out); err != nil {
+		return err
+	}
+	table := grid{header: []string{"doubled", "#from", "#to", "#time", "#operations", "#ratio", "#memory", "#counted", "#ratio", "verdict"}}
+	for _, g := range r.Growth {
+		verdict := "VALID"
+		if !g.Valid {
+			verdict = a.red("INVALID") + ": " + strings.Join(g.Reasons, ", ")
+		}
+		if len(g.Marks) > 0 {
+			verdict += "; " + a.bold(strings.Join(g.Marks, "; "))
+		}
+		memory, excess := "", ""
+		if g.Memory > 0 {
+			memory, excess = times(g.Memory), fmt.Sprintf("%.3f", g.Excess)
+		}
+		table.add(g.Size, fmt.Sprint(g.From), fmt.Sprint(g.To), times(g.Time), times(g.Operations), fmt.Sprintf("%.3f", g.TimeExcess),
+			memory, times(g.Bytes), excess, verdict)
+	}
+	fmt.Fprintln(a.out)
+	if err := table.write(a.out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(a.out, "\nA training step on one worker, best in processor time, and the memory that it takes, as multiples of the base.\nA ratio above 1 grows faster than the counts of operations and bytes say.")
+	return err
+}
+
+func times(factor float64) string { return fmt.Sprintf("×%.2f", factor) }
