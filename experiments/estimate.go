@@ -12,7 +12,6 @@ type estimator struct {
 func (e *estimator) trials(g *graph, trials []*identity) error {
 	for _, t := range trials {
 		shape := t.trial.Shape
-		context := shape.Context
 		done, err := g.store.complete(t.score.ID)
 		if err != nil {
 			done = false // damaged: it will be done again
@@ -24,8 +23,8 @@ func (e *estimator) trials(g *graph, trials []*identity) error {
 		planned := PlannedTrial{
 			Number: t.trial.Number, ID: t.score.ID, Label: t.trial.Label(), Keys: t.trial.Keys, Seed: t.trial.Seed,
 			Shape: shape, Blocks: shape.BlockCount(), Params: shape.Params(), Residual: t.trial.Residual,
-			PerToken: shape.TrainFLOPs(context), FLOPs: shape.TrainFLOPs(context) * trained, Tries: len(t.candidates),
-			Memory: shape.TrainMemory(t.trial.Settings.Train.MicroRows(context), context), Done: done,
+			PerToken: t.trial.Settings.Train.FLOPs(shape), FLOPs: t.trial.Settings.Train.FLOPs(shape) * trained, Tries: len(t.candidates),
+			Memory: t.trial.Settings.Train.Memory(shape), Done: done,
 		}
 		planned.CPU = e.training(t.trial) + e.scoring(t)
 		e.plan.Trials = append(e.plan.Trials, planned)
@@ -44,7 +43,7 @@ func (e *estimator) training(t *Trial) float64 {
 	c := t.Settings.Train
 	speed := e.plan.Probe.speed(t.Shape)
 	steps := float64(c.Steps(t.Shape.Context))
-	learning := float64(e.trained(t))*t.Shape.TrainFLOPs(t.Shape.Context)/speed.Training + steps*float64(t.Shape.Params().Total)*e.plan.Probe.PerWeight
+	learning := float64(e.trained(t))*c.FLOPs(t.Shape)/speed.Training + steps*float64(t.Shape.Params().Total)*e.plan.Probe.PerWeight
 	validations := 1.
 	if c.ValidEvery > 0 {
 		validations += math.Floor(steps / float64(c.ValidEvery))
@@ -107,25 +106,20 @@ const dataSecondsPerByte = 0.12e-6
 // totals adds up the stages, shared ones once.
 func (e *estimator) totals(g *graph) error {
 	p := e.plan
-	longest, peak, stream := 0., 0, 0
+	longest, needs := 0., footprint{}
 	for _, n := range g.nodes {
 		t := n.serves[0].trial
+		if err := needs.add(n, e.sources); err != nil {
+			return err
+		}
 		size, err := e.sources.diskBytes(n)
 		if err != nil {
 			return err
 		}
 		p.Disk += size
-		switch n.kind {
-		case DataStage:
-			length, err := e.sources.textBytes(t)
-			if err != nil {
-				return err
-			}
-			stream = max(stream, int(4*float64(length)/bytesPerToken(t.Settings.Data))) // 32-bit ids
-		case TrainStage:
+		if n.kind == TrainStage {
 			p.Tokens += e.trained(t)
-			p.FLOPs += t.Shape.TrainFLOPs(t.Shape.Context) * float64(e.trained(t))
-			peak = max(peak, t.Shape.TrainMemory(t.Settings.Train.MicroRows(t.Shape.Context), t.Shape.Context).Total)
+			p.FLOPs += t.Settings.Train.FLOPs(t.Shape) * float64(e.trained(t))
 		}
 		cpu, err := e.stage(n)
 		if err != nil {
@@ -140,7 +134,7 @@ func (e *estimator) totals(g *graph) error {
 		longest = max(longest, cpu)
 	}
 	p.Disk += checkpointBytes * p.largest() * p.Jobs
-	p.Memory = baseMemory + p.Jobs*(peak+stream)
+	p.Memory = needs.bytes(p.Jobs)
 	p.Wall = max(p.Left/(float64(p.Jobs)*p.Probe.Parallel), longest)
 	return nil
 }
@@ -157,9 +151,6 @@ func (e *estimator) stage(n *node) (float64, error) {
 		return dataSecondsPerByte * float64(length), err
 	}
 }
-
-// baseMemory is what the program holds before it trains anything, in bytes.
-const baseMemory = 45 << 20
 
 // checkpointBytes is what the two checkpoints of a training hold of a weight.
 const checkpointBytes = 2 * 12

@@ -20,12 +20,13 @@ type Plan struct {
 	Stages   int            `json:"stages"`      // pieces of work, shared ones once
 	Done     int            `json:"stages_done"` // of these, in an earlier run
 	Tokens   int            `json:"tokens"`      // trained on, in all stages
-	FLOPs    float64        `json:"flops"`       // of training, in all stages
+	FLOPs    float64        `json:"flops"`       // of training, in all stages, what is computed again included
 	CPU      float64        `json:"cpu_seconds"` // of all stages; estimated
 	Left     float64        `json:"cpu_seconds_left"`
 	Wall     float64        `json:"wall_seconds_left"`
 	Jobs     int            `json:"jobs"`
-	Memory   int            `json:"memory_bytes"` // at the peak, with so many jobs
+	Memory   int            `json:"memory_bytes"`              // at the peak, with so many jobs
+	Room     int            `json:"available_bytes,omitempty"` // of memory, right now
 	Disk     int            `json:"disk_bytes"`
 	Probe    Probe          `json:"probe"`
 	Assumed  Assumed        `json:"assumed"`
@@ -52,11 +53,11 @@ type PlannedTrial struct {
 	Blocks   int               `json:"blocks"`
 	Params   arch.Params       `json:"params"`
 	Residual *arch.Residual    `json:"residual,omitempty"`
-	PerToken float64           `json:"training_flops_per_token"`
-	FLOPs    float64           `json:"training_flops"` // of its own training, without tuning
-	Tries    int               `json:"tuning_runs"`    // candidates at the first seed
-	CPU      float64           `json:"cpu_seconds"`    // of its own training and scoring; estimated
-	Memory   arch.Memory       `json:"memory"`         // of training
+	PerToken float64           `json:"training_flops_per_token"` // what is computed again included
+	FLOPs    float64           `json:"training_flops"`           // of its own training, without tuning
+	Tries    int               `json:"tuning_runs"`              // candidates at the first seed
+	CPU      float64           `json:"cpu_seconds"`              // of its own training and scoring; estimated
+	Memory   arch.Memory       `json:"memory"`                   // of training
 	Done     bool              `json:"done"`
 }
 
@@ -90,7 +91,7 @@ func MakePlan(spec *Spec, o Options) (*Plan, error) {
 		g.addWhole(t)
 	}
 	jobs := jobsFor(o.Jobs, len(g.nodes))
-	p := &Plan{Name: spec.Name, Question: spec.Question, Folder: root, Jobs: jobs, Assumed: assumed, Stages: len(g.nodes)}
+	p := &Plan{Name: spec.Name, Question: spec.Question, Folder: root, Jobs: jobs, Assumed: assumed, Stages: len(g.nodes), Room: o.availableMemory()}
 	if p.Probe, err = o.measure(trials, jobs); err != nil {
 		return nil, err
 	}

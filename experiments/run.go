@@ -29,8 +29,9 @@ type Options struct {
 	Observe  func(Event)  // told what happens, one event at a time; nil for nobody
 	Executor Executor     // nil means the one that trains
 
-	disk  disk
-	probe *Probe // instead of a measurement; nil measures
+	disk   disk
+	probe  *Probe // instead of a measurement; nil measures
+	memory int    // bytes instead of what the machine has available; 0 asks it
 }
 
 // A Summary says what became of the trials of a run.
@@ -126,6 +127,9 @@ func newRunner(spec *Spec, o Options) (*runner, error) {
 		return nil, err
 	}
 	r.options.Jobs = jobsFor(r.options.Jobs, len(r.graph.nodes))
+	if err := r.checkMemory(); err != nil {
+		return nil, err
+	}
 	r.workers = cmp.Or(max(0, o.Workers), max(1, runtime.GOMAXPROCS(0)/r.options.Jobs))
 	kernels.SetWorkers(r.workers)
 	r.watch = newWatch(r)

@@ -147,10 +147,21 @@ func plannedCosts(p *experiments.Plan) grid {
 	g.add("training", fmt.Sprintf("%s tokens, %sFLOPs", countText(float64(p.Tokens)), spaced(countText(p.FLOPs))))
 	g.add("processor time", fmt.Sprintf("%s, %s of it left", secondsText(p.CPU), secondsText(p.Left)))
 	g.add("time left", fmt.Sprintf("%s with %d %s at a time", timeText(p.WallTime()), p.Jobs, plural(p.Jobs, "trial")))
-	g.add("memory", bytesText(p.Memory))
+	g.add("memory", plannedMemory(p))
 	g.add("disk", fmt.Sprintf("%s below %s", bytesText(p.Disk), p.Folder))
 	g.add("measured", fmt.Sprintf("for %.1f s, with %s kernels", p.Probe.Seconds, p.Probe.Kernels))
 	return g
+}
+
+// plannedMemory is the peak, with what is available where it is known.
+func plannedMemory(p *experiments.Plan) string {
+	switch {
+	case p.Room == 0:
+		return bytesText(p.Memory)
+	case p.Memory > p.Room:
+		return fmt.Sprintf("%s, more than the %s available", bytesText(p.Memory), bytesText(p.Room))
+	}
+	return fmt.Sprintf("%s of %s available", bytesText(p.Memory), bytesText(p.Room))
 }
 
 // spaced puts a space between a number without a prefix and its unit.

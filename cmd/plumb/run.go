@@ -126,7 +126,8 @@ func runSpec(a *app, name string, o runOptions) error {
 	})
 	m.finish()
 	var refused *experiments.EnvironmentError
-	if errors.As(err, &refused) {
+	var memory *experiments.MemoryError
+	if errors.As(err, &refused) && !errors.As(err, &memory) {
 		err = fmt.Errorf("%w; results go below --out=%s: free room there, or name another folder", err, o.out)
 	}
 	if summary == nil {

@@ -19,6 +19,7 @@ func processor() string {
 func memory() (total, available int) {
 	total, available = kilobytes("MemTotal"), kilobytes("MemAvailable")
 	limit, used := number(controlGroup("memory.max")), number(controlGroup("memory.current"))
+	used -= statistic(controlGroup("memory.stat"), "inactive_file") // cached files give way
 	if limit > 0 && (total == 0 || limit < total) {
 		total, available = limit, max(0, min(available, limit-used))
 	}
@@ -63,6 +64,18 @@ func number(path string) int {
 	text, _ := os.ReadFile(path)
 	n, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 	return n
+}
+
+// statistic returns the number behind a name in a file of names and numbers, or 0.
+func statistic(path, name string) int {
+	text, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(text)) {
+		if key, value, _ := strings.Cut(strings.TrimSpace(line), " "); key == name {
+			n, _ := strconv.Atoi(value)
+			return n
+		}
+	}
+	return 0
 }
 
 // field returns what stands behind "name:" in the first line that has it.

@@ -1,0 +1,85 @@
+package experiments
+
+import (
+	"cmp"
+	"fmt"
+
+	"plumb/internal/machine"
+)
+
+// baseMemory is what the program holds before it trains anything, in bytes.
+const baseMemory = 45 << 20
+
+// A footprint is the memory that the largest stages of a run take, in bytes.
+type footprint struct {
+	training int    // of the largest training
+	trial    string // whose it is
+	stream   int    // of token ids
+}
+
+// add counts the stage of n, if it is larger than those before it.
+func (f *footprint) add(n *node, src *sources) error {
+	t := n.serves[0].trial
+	switch n.kind {
+	case DataStage:
+		length, err := src.textBytes(t)
+		f.stream = max(f.stream, int(4*float64(length)/bytesPerToken(t.Settings.Data))) // 32-bit ids
+		return err
+	case TrainStage:
+		if total := t.Settings.Train.Memory(t.Shape).Total; total > f.training {
+			f.training, f.trial = total, t.Label()
+		}
+	}
+	return nil
+}
+
+// bytes is the peak with so many jobs, all of them at the largest stage.
+func (f footprint) bytes(jobs int) int { return baseMemory + jobs*(f.training+f.stream) }
+
+// availableMemory is how much a run may take, in bytes; 0 where it is not known.
+func (o Options) availableMemory() int {
+	if o.memory > 0 {
+		return o.memory
+	}
+	facts := machine.Look()
+	return cmp.Or(facts.Available, facts.Memory)
+}
+
+// A MemoryError says that a run does not fit into the memory of the machine.
+type MemoryError struct {
+	Need, Have int    // bytes
+	Jobs       int    // that Need is for
+	Fit        int    // jobs that would fit; 0 where not even one does
+	Trial      string // that takes most
+}
+
+// Error gives the figures and what would help.
+func (e *MemoryError) Error() string {
+	help := "smaller train.micro_tokens or train.recompute = true need less"
+	if e.Fit > 0 {
+		help = fmt.Sprintf("--jobs=%d fits, and %s", e.Fit, help)
+	}
+	return fmt.Sprintf("the run needs about %d MB of memory with %d at a time (most for %s) and %d MB are available; %s",
+		e.Need>>20, e.Jobs, e.Trial, e.Have>>20, help)
+}
+
+// checkMemory refuses a run that would not fit into memory.
+func (r *runner) checkMemory() error {
+	var f footprint
+	for _, n := range r.graph.nodes {
+		if ok, err := r.store.complete(n.id); err != nil || !ok {
+			if err := f.add(n, r.sources); err != nil {
+				return err
+			}
+		}
+	}
+	have, jobs := r.options.availableMemory(), r.options.Jobs
+	if have == 0 || f.training == 0 || f.bytes(jobs) <= have {
+		return nil
+	}
+	fit := jobs
+	for fit > 0 && f.bytes(fit) > have {
+		fit--
+	}
+	return &EnvironmentError{&MemoryError{Need: f.bytes(jobs), Have: have, Jobs: jobs, Fit: fit, Trial: f.trial}}
+}
