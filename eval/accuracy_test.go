@@ -123,7 +123,7 @@ func TestNormedByCodePoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	item, err := task.Parse([]byte(line))
+	item, err := task.Parse(tasks.Row{Line: []byte(line)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,25 +3,66 @@ package tasks
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"plumb/internal/registry"
 )
 
-// Groups are names for several tasks: the built-in kinds that small models
-// learn, and those that are kept as a hard set of their own.
-var groups = map[string]func(Task) bool{
-	"world":      func(t Task) bool { return t.Generate != nil && !t.Hard },
-	"world_hard": func(t Task) bool { return t.Generate != nil && t.Hard },
+// groups are names for several tasks, in the order in which they are shown.
+var groups = map[string]func() []string{
+	"csr": func() []string {
+		return []string{"arc_easy", "arc_challenge", "boolq", "piqa", "social_iqa", "hellaswag", "openbookqa", "winogrande"}
+	},
+	"benchmarks": func() []string {
+		return where(func(name string, t Task) bool { return t.Parse != nil && !strings.Contains(name, "@") && !t.Added })
+	},
+	"world":      func() []string { return where(func(_ string, t Task) bool { return t.Generate != nil && !t.Hard }) },
+	"world_hard": func() []string { return where(func(_ string, t Task) bool { return t.Generate != nil && t.Hard }) },
 }
 
-// Groups lists the names of the groups in order.
-func Groups() []string { return []string{"world", "world_hard"} }
+// where lists the tasks that belong, in alphabetical order.
+func where(belongs func(name string, t Task) bool) []string {
+	return slices.DeleteFunc(All.Names(), func(name string) bool {
+		t, _ := All.Get(name)
+		return !belongs(name, t)
+	})
+}
+
+// Groups lists the names of the groups in order: csr, the eight tasks of common
+// sense of MobileLLM's tables; benchmarks, all that are read from files, by the
+// rules of lm-evaluation-harness; and the built-in kinds that small models learn,
+// and those that are kept as a hard set of their own.
+func Groups() []string { return slices.Sorted(maps.Keys(groups)) }
+
+// Members lists the tasks of a group; ok is false where name is no group.
+func Members(name string) (members []string, ok bool) {
+	list, ok := groups[name]
+	if !ok {
+		return nil, false
+	}
+	return list(), true
+}
+
+// aliases are second names of tasks. A second protocol has them too.
+var aliases = map[string]string{}
+
+// Canonical returns the name of the task that name may be a second name of.
+func Canonical(name string) string {
+	base, protocol, second := strings.Cut(name, "@")
+	if full, ok := aliases[base]; ok {
+		base = full
+	}
+	if second {
+		return base + "@" + protocol
+	}
+	return base
+}
 
 // Resolve turns names of tasks and groups, each possibly a list with commas,
-// into the names of tasks: in the order given, groups in alphabetical order,
-// each task once. All unknown names are reported at once, with suggestions.
+// into the names of tasks: in the order given, each task once, second names
+// replaced. All unknown names are reported at once, with suggestions.
 func Resolve(lists ...string) ([]string, error) {
 	var names []string
 	var errs []error
@@ -46,17 +87,15 @@ func Resolve(lists ...string) ([]string, error) {
 
 // expand returns the members of a group, or the one task called name.
 func expand(name string) ([]string, error) {
-	if belongs, ok := groups[name]; ok {
-		return slices.DeleteFunc(All.Names(), func(n string) bool {
-			t, _ := All.Get(n)
-			return !belongs(t)
-		}), nil
+	if members, ok := Members(name); ok {
+		return members, nil
 	}
+	full := Canonical(name)
 	known := append(All.Names(), Groups()...)
-	if slices.Contains(known, name) {
-		return []string{name}, nil
+	if slices.Contains(known, full) {
+		return []string{full}, nil
 	}
-	hint := registry.Hint(name, known)
+	hint := registry.Hint(name, append(known, slices.Sorted(maps.Keys(aliases))...))
 	return nil, fmt.Errorf("no task named %q (have %s; groups %s)%s", name,
 		strings.Join(All.Names(), ", "), strings.Join(Groups(), ", "), hint)
 }

@@ -13,16 +13,26 @@ func init() {
 		About:   "which of four endings continues a description of everyday life",
 		Version: "1.0", // of EleutherAI's lm-evaluation-harness, whose strings these are
 		Split:   "validation",
-		Files: []string{
-			"hellaswag/hellaswag_val_sample.jsonl",
-			"hellaswag/hellaswag_val.jsonl", // the official name
-			"hellaswag/validation.jsonl",    // Rowan/hellaswag on the hub, saved as JSON Lines
-			"hellaswag/data/validation.jsonl",
-			"hellaswag_val.jsonl",
-		},
+		Files:   hellaSwagFiles,
+		Train:   hellaSwagTrain,
 		Metrics: []string{"acc", "acc_norm"},
 		Parse:   parseHellaSwag,
 	})
+}
+
+var hellaSwagFiles = []string{
+	"hellaswag/hellaswag_val_sample.jsonl",
+	"hellaswag/hellaswag_val.jsonl", // the official name
+	"hellaswag/validation.jsonl",    // Rowan/hellaswag on the hub, saved as JSON Lines
+	"hellaswag/data/validation.jsonl",
+	"hellaswag_val.jsonl",
+}
+
+var hellaSwagTrain = []string{
+	"hellaswag/hellaswag_train.jsonl", // the official name
+	"hellaswag/train.jsonl",
+	"hellaswag/data/train.jsonl",
+	"hellaswag_train.jsonl",
 }
 
 // hellaSwagEndings is the number of endings of every official row.
@@ -34,21 +44,27 @@ type hellaSwagRow struct {
 	Activity *string         `json:"activity_label"`
 	ContextA *string         `json:"ctx_a"`
 	ContextB *string         `json:"ctx_b"`
+	Context  string          `json:"ctx"` // both, for the protocol of llama.cpp
 	Endings  []string        `json:"endings"`
 	Label    json.RawMessage `json:"label"` // a number in the official file, a string on the hub
 	Row      *int            `json:"val_row"`
 }
 
 // parseHellaSwag scores each ending after "label: context".
-func parseHellaSwag(line []byte) (Item, error) {
+func parseHellaSwag(from Row) (Item, error) {
 	var row hellaSwagRow
-	if err := decode(line, &row); err != nil {
+	if err := decode(from, &row); err != nil {
 		return Item{}, err
 	}
 	context, err := row.context()
 	if err != nil {
 		return Item{}, err
 	}
+	return row.item(context, cleanHellaSwag)
+}
+
+// item scores each ending, cleaned, after context.
+func (row hellaSwagRow) item(context string, clean func(string) string) (Item, error) {
 	if len(row.Endings) != hellaSwagEndings {
 		return Item{}, fmt.Errorf("%d endings, not %d", len(row.Endings), hellaSwagEndings)
 	}
@@ -58,7 +74,7 @@ func parseHellaSwag(line []byte) (Item, error) {
 	}
 	item := Item{Gold: gold}
 	for i, ending := range row.Endings {
-		text := cleanHellaSwag(ending)
+		text := clean(ending)
 		if text == "" {
 			return Item{}, fmt.Errorf("ending %d is empty", i)
 		}

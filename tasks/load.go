@@ -1,8 +1,6 @@
 package tasks
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -36,6 +34,7 @@ type Source struct {
 	World *world.World      // makes the built-in items; nil where there are none
 	Items int               // items of each built-in kind; 0 means DefaultItems
 	Limit int               // only the first so many items; 0 means all
+	Shots Shots             // solved examples before each item
 }
 
 // DefaultItems is how many items of a built-in kind are made when nothing else
@@ -48,6 +47,10 @@ type Provenance struct {
 	Rows   int    `json:"rows"`   // rows of the file, before Source.Limit
 	Hash   string `json:"sha256"` // of the file; for built-in kinds the Digest of the items
 	Digest string `json:"digest"` // Digest of the items returned
+
+	Shots     int    `json:"shots,omitempty"`      // solved examples before each item
+	ShotsFrom string `json:"shots_from,omitempty"` // the file they are of, or OtherItems
+	ShotsPick string `json:"shots_pick,omitempty"` // Shots.String: which of them
 }
 
 // ParseSource reads the values of a command line's data settings: a folder, or
@@ -64,6 +67,7 @@ func ParseSource(values []string) (Source, error) {
 			}
 			src.Dir = value
 		default:
+			name = Canonical(name)
 			errs = append(errs, checkOverride(name, file))
 			src.Files[name] = file
 		}
@@ -94,21 +98,72 @@ func Load(name string, src Source) ([]Item, Provenance, error) {
 	if err != nil {
 		return nil, Provenance{}, err
 	}
-	var items []Item
-	var from Provenance
-	if t.Generate != nil {
-		items, from, err = t.generate(name, src)
-	} else {
-		items, from, err = t.read(name, src)
+	items, from, err := t.load(name, src)
+	if err == nil {
+		items, err = t.prepare(name, items, &from, src)
 	}
 	if err != nil {
 		return nil, Provenance{}, err
 	}
-	if src.Limit > 0 && src.Limit < len(items) {
-		items = items[:src.Limit]
-	}
 	from.Digest = Digest(items)
 	return items, from, nil
+}
+
+// load returns all items as the file or the world has them.
+func (t Task) load(name string, src Source) ([]Item, Provenance, error) {
+	if t.Generate != nil {
+		return t.generate(name, src)
+	}
+	path, err := t.find(name, t.Files, src)
+	if err != nil {
+		return nil, Provenance{}, err
+	}
+	items, hash, err := t.read(name, path)
+	return items, Provenance{File: path, Rows: len(items), Hash: hash}, err
+}
+
+// prepare cuts items to the limit and puts before each what stands there.
+func (t Task) prepare(name string, items []Item, from *Provenance, src Source) ([]Item, error) {
+	pool := items
+	if src.Limit > 0 && src.Limit < len(items) {
+		items = slices.Clone(items[:src.Limit])
+	}
+	if src.Shots.N == 0 {
+		for i := range items {
+			items[i].Before = t.Preamble
+		}
+		return items, nil
+	}
+	if t.Kind == Text {
+		return nil, fmt.Errorf("task %s predicts whole texts, before which no examples can stand; leave it out or ask for 0 shots", name)
+	}
+	pool, own, err := t.examples(name, pool, from, src)
+	if err == nil {
+		from.Shots, from.ShotsPick = src.Shots.N, src.Shots.String()
+		err = t.addShots(items, pool, own, src.Shots)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("task %s: %w", name, err)
+	}
+	return items, nil
+}
+
+// examples returns the items that solved examples are taken from: those of the
+// training split where there is a file of it, else the task's own.
+func (t Task) examples(name string, items []Item, from *Provenance, src Source) (pool []Item, own bool, err error) {
+	if len(t.Train) > 0 && src.Dir != "" {
+		path, err := t.find(name, t.Train, Source{Dir: src.Dir})
+		if err == nil {
+			from.ShotsFrom = path
+			pool, _, err = t.read(name, path)
+			return pool, false, err
+		}
+		if missing := (*missingError)(nil); !errors.As(err, &missing) {
+			return nil, false, err
+		}
+	}
+	from.ShotsFrom = OtherItems
+	return items, true, nil
 }
 
 func (t Task) generate(name string, src Source) ([]Item, Provenance, error) {
@@ -126,25 +181,18 @@ func (t Task) generate(name string, src Source) ([]Item, Provenance, error) {
 	return items, Provenance{File: "built-in world", Rows: len(items), Hash: Digest(items)}, nil
 }
 
-func (t Task) read(name string, src Source) ([]Item, Provenance, error) {
-	path, err := t.find(name, src)
-	if err != nil {
-		return nil, Provenance{}, err
-	}
+// read parses the file at path, and returns the SHA-256 of its bytes.
+func (t Task) read(name, path string) ([]Item, string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, Provenance{}, fmt.Errorf("task %s: %w", name, err)
+		return nil, "", fmt.Errorf("task %s: %w", name, err)
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.Size() > MaxFileBytes {
-		return nil, Provenance{}, fmt.Errorf("task %s: %s has %d bytes, more than the %d a task file may have",
+		return nil, "", fmt.Errorf("task %s: %s has %d bytes, more than the %d a task file may have",
 			name, path, info.Size(), MaxFileBytes)
 	}
-	items, hash, err := t.parseAll(path, f)
-	if err != nil {
-		return nil, Provenance{}, err
-	}
-	return items, Provenance{File: path, Rows: len(items), Hash: hash}, nil
+	return t.parseAll(path, f)
 }
 
 // Find returns the file that the task called name would read, or an error that
@@ -154,19 +202,28 @@ func Find(name string, src Source) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return t.find(name, src)
+	return t.find(name, t.Files, src)
 }
 
-// find returns the file to read, or an error that lists all that were tried.
-func (t Task) find(name string, src Source) (string, error) {
-	candidates := []string{src.Files[name]}
-	if src.Files[name] == "" {
+// A missingError lists the paths at which no file was found.
+type missingError struct{ message string }
+
+// Error names the paths and what to do.
+func (e *missingError) Error() string { return e.message }
+
+// find returns the first of files that exists, or an error that lists all that
+// were tried. A file named for the task, or for another protocol of the same
+// files, wins.
+func (t Task) find(name string, files []string, src Source) (string, error) {
+	named := src.Files[t.named(name, src)]
+	candidates := []string{named}
+	if named == "" {
 		if src.Dir == "" {
 			return "", fmt.Errorf("task %s needs a data folder with one of %s; give --data DIR or --data %s=FILE",
-				name, strings.Join(t.Files, ", "), name)
+				name, strings.Join(files, ", "), name)
 		}
 		candidates = nil
-		for _, file := range t.Files {
+		for _, file := range files {
 			candidates = append(candidates, filepath.Join(src.Dir, filepath.FromSlash(file)))
 		}
 	}
@@ -181,30 +238,49 @@ func (t Task) find(name string, src Source) (string, error) {
 			return "", fmt.Errorf("task %s: %w", name, err)
 		}
 	}
-	if src.Files[name] != "" {
+	if named != "" {
 		return "", fmt.Errorf("task %s: there is no file %s; --data %s=FILE names another", name, candidates[0], name)
 	}
-	return "", fmt.Errorf("task %s: no data file; looked for\n  %s\nput one of them there, or name one with --data %s=FILE",
-		name, strings.Join(candidates, "\n  "), name)
+	return "", &missingError{fmt.Sprintf("task %s: no data file; looked for\n  %s\nput one of them there, or name one with --data %s=FILE",
+		name, strings.Join(candidates, "\n  "), name)}
 }
 
-// parseAll parses every line of r and returns the SHA-256 of its bytes.
+// named is the name whose file among src.Files the task reads: its own, or that
+// of the benchmark of which it is another protocol.
+func (t Task) named(name string, src Source) string {
+	base, _, protocol := strings.Cut(name, "@")
+	if src.Files[name] != "" || !protocol {
+		return name
+	}
+	if other, err := All.Get(base); err != nil || len(t.Files) == 0 || other.Files[0] != t.Files[0] {
+		return name
+	}
+	return base
+}
+
+// parseAll parses every row of r, the file at path, and returns the SHA-256 of
+// its bytes.
 func (t Task) parseAll(path string, r io.Reader) ([]Item, string, error) {
 	sum := sha256.New()
-	lines := bufio.NewScanner(io.TeeReader(io.LimitReader(r, MaxFileBytes+1), sum))
-	lines.Buffer(make([]byte, 0, 1<<16), MaxLineBytes)
+	labels, err := t.labels(path)
+	if err != nil {
+		return nil, "", err
+	}
 	var items []Item
 	var bad []error
-	number := 0
-	for lines.Scan() {
-		number++
-		line := bytes.TrimPrefix(lines.Bytes(), []byte("\ufeff")) // byte-order mark
-		if len(bytes.TrimSpace(line)) == 0 {
+	rows := 0
+	for line, row := range t.rows(path, io.TeeReader(io.LimitReader(r, MaxFileBytes+1), sum)) {
+		if row.err != nil {
+			bad = append(bad, fmt.Errorf("%s:%d: %w", path, line, row.err))
 			continue
 		}
-		item, err := t.parseLine(line)
+		if rows < len(labels) {
+			row.Label = labels[rows]
+		}
+		rows++
+		item, err := t.parseRow(row.Row)
 		if err != nil {
-			bad = append(bad, fmt.Errorf("%s:%d: %w", path, number, err))
+			bad = append(bad, fmt.Errorf("%s:%d: %w", path, line, err))
 			continue
 		}
 		if item.ID == "" {
@@ -212,13 +288,11 @@ func (t Task) parseAll(path string, r io.Reader) ([]Item, string, error) {
 		}
 		items = append(items, item)
 	}
-	switch err := lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		bad = append(bad, fmt.Errorf("%s:%d: line longer than %d bytes", path, number+1, MaxLineBytes))
-	case err != nil:
-		bad = append(bad, fmt.Errorf("%s:%d: %w", path, number+1, err))
-	case len(items) == 0 && len(bad) == 0:
+	if len(items) == 0 && len(bad) == 0 {
 		bad = append(bad, fmt.Errorf("%s: no rows", path))
+	}
+	if labels != nil && len(labels) != rows && len(bad) == 0 {
+		bad = append(bad, fmt.Errorf("%s: %d labels for the %d rows of %s", labelFile(path), len(labels), rows, path))
 	}
 	if err := firstOf(bad); err != nil {
 		return nil, "", err
@@ -227,12 +301,12 @@ func (t Task) parseAll(path string, r io.Reader) ([]Item, string, error) {
 	return items, hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// parseLine parses one line and checks what every item promises.
-func (t Task) parseLine(line []byte) (Item, error) {
-	if !utf8.Valid(line) {
+// parseRow parses one row and checks what every item promises.
+func (t Task) parseRow(row Row) (Item, error) {
+	if !utf8.Valid(row.Line) {
 		return Item{}, errors.New("not UTF-8 text")
 	}
-	return t.Parse(line)
+	return t.Parse(row)
 }
 
 // firstOf joins the first few errors and counts the others.

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,17 +25,26 @@ func write(t *testing.T, dir, name, text string) string {
 	return path
 }
 
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func TestEveryListedFileIsFound(t *testing.T) {
 	for _, name := range fileTasks() {
 		task, _ := All.Get(name)
-		text, err := os.ReadFile("testdata/" + name + ".jsonl")
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, file := range task.Files {
 			t.Run(file, func(t *testing.T) {
 				dir := t.TempDir()
-				path := write(t, dir, file, string(text))
+				source := testFileLike(name, file)
+				path := write(t, dir, file, read(t, source))
+				if task.Labelled {
+					write(t, dir, labelFile(file), read(t, labelFile(source)))
+				}
 				if _, from, err := Load(name, Source{Dir: dir}); err != nil || from.File != path {
 					t.Errorf("read %q, %v", from.File, err)
 				}
@@ -208,19 +218,20 @@ func fuzzParser(f *testing.F, name string) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	seeds, err := os.ReadFile("testdata/" + name + ".jsonl")
+	file := testFile(f, name)
+	seeds, err := os.ReadFile(file)
 	if err != nil {
 		f.Fatal(err)
 	}
 	for line := range strings.Lines(string(seeds)) {
-		f.Add([]byte(line))
+		f.Add([]byte(line), "0")
 	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		item, err := task.parseLine(line)
+	f.Fuzz(func(t *testing.T, line []byte, label string) {
+		item, err := task.parseRow(Row{Line: line, Plain: isPlain(file), Label: label})
 		if err != nil {
 			return
 		}
-		if err := checkItem(item); err != nil {
+		if err := checkItem(task, item); err != nil {
 			t.Errorf("%q: %v", line, err)
 		}
 	})
@@ -228,3 +239,53 @@ func fuzzParser(f *testing.F, name string) {
 
 func FuzzHellaSwag(f *testing.F)  { fuzzParser(f, "hellaswag") }
 func FuzzWinoGrande(f *testing.F) { fuzzParser(f, "winogrande") }
+func FuzzHellaLlama(f *testing.F) { fuzzParser(f, "hellaswag@llama.cpp") }
+func FuzzWinoLlama(f *testing.F)  { fuzzParser(f, "winogrande@llama.cpp") }
+func FuzzPIQA(f *testing.F)       { fuzzParser(f, "piqa") }
+func FuzzSIQA(f *testing.F)       { fuzzParser(f, "social_iqa") }
+func FuzzBoolQ(f *testing.F)      { fuzzParser(f, "boolq") }
+func FuzzARC(f *testing.F)        { fuzzParser(f, "arc_easy") }
+func FuzzOpenBookQA(f *testing.F) { fuzzParser(f, "openbookqa") }
+func FuzzLambada(f *testing.F)    { fuzzParser(f, "lambada_openai") }
+func FuzzRACE(f *testing.F)       { fuzzParser(f, "race") }
+func FuzzRACE2(f *testing.F)      { fuzzParser(f, "race@2") }
+func FuzzTriviaQA(f *testing.F)   { fuzzParser(f, "triviaqa") }
+func FuzzWikiText(f *testing.F)   { fuzzParser(f, "wikitext") }
+
+// TestPythonLists compares literals with the JSON that they mean.
+func TestPythonLists(t *testing.T) {
+	tests := []struct{ name, in, want, err string }{
+		{"empty", "[]", "[]", ""},
+		{"both quotes", `['a "b"', "it's"]`, `["a \"b\"","it's"]`, ""},
+		{"escapes", `['\n\t\\\'\xe9\u20ac\U0001f600']`, `["\n\t\\'é€😀"]`, ""},
+		{"comma at the end", "['a', ]", `["a"]`, ""},
+		{"dictionary", "[{'a': 'b', 'c': ['d']}]", `[{"a":"b","c":["d"]}]`, ""},
+		{"no end", "['a", "", "without its end"},
+		{"no end after a backslash", `['a\`, "", "without its end"},
+		{"no comma", "['a' 'b']", "", "expected , or ]"},
+		{"number", "[1]", "", "expected a list"},
+		{"cut escape", `['\x4']`, "", "no character"},
+		{"not a character", `['\Uffffffff']`, "", "no character"},
+		{"unknown escape", `['\q']`, "", "unknown escape"},
+		{"more", "[] []", "", "more text than one value"},
+		{"deep", strings.Repeat("[", 100), "", "nested too deeply"},
+		{"key", "{['a']: 'b'}", "", "expected a string as a key"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := pythonList(test.in)
+			if string(got) != test.want || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%s, %v", got, err)
+			}
+		})
+	}
+}
+
+func FuzzPythonLists(f *testing.F) {
+	f.Add(`[{'question': "What's this?", 'answer': 'A', 'options': ['a', '\xe9']}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, err := pythonList(text); err == nil && !json.Valid(got) {
+			t.Errorf("%q becomes %q", text, got)
+		}
+	})
+}

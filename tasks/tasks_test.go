@@ -2,9 +2,11 @@ package tasks
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -30,9 +32,26 @@ func testSource(t *testing.T) Source {
 	}
 	files := map[string]string{}
 	for _, name := range fileTasks() {
-		files[name] = "testdata/" + name + ".jsonl"
+		files[name] = testFile(t, name)
 	}
 	return Source{Files: files, World: w, Items: 40}
+}
+
+// testFile is the file of testdata in the first format that a task reads.
+func testFile(t testing.TB, name string) string {
+	t.Helper()
+	task, err := All.Get(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return testFileLike(name, task.Files[0])
+}
+
+// testFileLike is the file of testdata for a task in the format of file. All
+// protocols of a benchmark read the same one.
+func testFileLike(name, file string) string {
+	base, _, _ := strings.Cut(name, "@")
+	return "testdata/" + base + filepath.Ext(file)
 }
 
 // TestGolden shows what a model sees of each benchmark and what is scored. The
@@ -44,9 +63,6 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(items) != 3 {
-				t.Errorf("%d items, want three", len(items))
-			}
 			golden.Check(t, "testdata/"+name+".golden", show(items))
 		})
 	}
@@ -57,7 +73,14 @@ func show(items []Item) []byte {
 	var b bytes.Buffer
 	for _, item := range items {
 		fmt.Fprintf(&b, "item %s, right is choice %d\n", item.ID, item.Gold)
+		if item.Bytes > 0 {
+			fmt.Fprintf(&b, "  %d words, %d bytes\n", item.Words, item.Bytes)
+		}
 		for i, c := range item.Choices {
+			if len(item.Answers) > 0 {
+				fmt.Fprintf(&b, "    seen   |%s|\n    right  %q\n", visible(item.Before+c.Context), item.Answers)
+				continue
+			}
 			fmt.Fprintf(&b, "  choice %d, length %d\n    seen   |%s|\n    scored |%s|\n", i, c.Length, visible(c.Context), visible(c.Continuation))
 		}
 	}
@@ -87,7 +110,7 @@ func TestContract(t *testing.T) {
 			if from.File == "" || from.Rows != len(items) || from.Hash == "" || from.Digest != Digest(items) {
 				t.Errorf("provenance %+v of %d items", from, len(items))
 			}
-			checkItems(t, items)
+			checkItems(t, task, items)
 			if again, _, _ := Load(name, testSource(t)); !slices.EqualFunc(items, again, sameItem) {
 				t.Error("a second load gives other items")
 			}
@@ -99,7 +122,7 @@ func sameItem(a, b Item) bool {
 	return a.ID == b.ID && a.Gold == b.Gold && a.Cluster == b.Cluster && slices.Equal(a.Choices, b.Choices)
 }
 
-func checkItems(t *testing.T, items []Item) {
+func checkItems(t *testing.T, task Task, items []Item) {
 	t.Helper()
 	seen := map[string]bool{}
 	for _, item := range items {
@@ -107,65 +130,114 @@ func checkItems(t *testing.T, items []Item) {
 			t.Errorf("identity %q is empty or not unique", item.ID)
 		}
 		seen[item.ID] = true
-		if err := checkItem(item); err != nil {
+		if err := checkItem(task, item); err != nil {
 			t.Errorf("item %s: %v", item.ID, err)
 		}
 	}
 }
 
-func checkItem(item Item) error {
-	if len(item.Choices) < 2 || item.Gold < 0 || item.Gold >= len(item.Choices) {
+// checkItem says which promise of its task an item breaks.
+func checkItem(task Task, item Item) error {
+	many := task.Kind == Choosing
+	if many != (len(item.Choices) > 1) || item.Gold < 0 || item.Gold >= len(item.Choices) {
 		return fmt.Errorf("gold %d of %d choices", item.Gold, len(item.Choices))
 	}
+	if (task.Kind == Generated) != (len(item.Answers) > 0) || (task.Kind == Text) != (item.Bytes > 0 && item.Words > 0) {
+		return fmt.Errorf("answers, words or bytes do not fit the kind of task: %+v", item)
+	}
 	for i, c := range item.Choices {
-		text, ok := strings.CutPrefix(c.Continuation, " ")
-		if !ok || text == "" || c.Length != utf8.RuneCountInString(text) {
-			return fmt.Errorf("choice %d: continuation %q, length %d", i, c.Continuation, c.Length)
-		}
 		if !utf8.ValidString(c.Context + c.Continuation) {
 			return fmt.Errorf("choice %d is not UTF-8", i)
+		}
+		if task.Kind == Generated || task.Kind == Text {
+			continue
+		}
+		text, ok := strings.CutPrefix(c.Continuation, " ")
+		ok = ok || task.Rule == AfterBlank // its continuation is all that follows, a comma too
+		if !ok || text == "" || c.Length != utf8.RuneCountInString(text) {
+			return fmt.Errorf("choice %d: continuation %q, length %d", i, c.Continuation, c.Length)
 		}
 	}
 	return nil
 }
 
-// TestRequestDigests compares every request built from the shared data with
-// the digests of the reference.
-func TestRequestDigests(t *testing.T) {
+// reference is what the reference has of a task.
+type reference struct {
+	Requests   int    `json:"requests"`
+	N          int    `json:"n"`
+	Digest     string `json:"digest"`
+	Docs       int    `json:"docs"`
+	Words      int    `json:"words_total"`
+	Bytes      int    `json:"bytes_total"`
+	WordsFirst []int  `json:"words_first5"`
+	BytesFirst []int  `json:"bytes_first5"`
+	Plain      string `json:"detok_digest"`
+	PlainBytes int    `json:"detok_bytes_total"`
+}
+
+// referenceNames are the tasks whose requests the reference has under another
+// name.
+var referenceNames = map[string]string{"social_iqa": "siqa"}
+
+func references(t *testing.T) map[string]reference {
+	t.Helper()
 	raw, err := os.ReadFile(golden.Shared(t, "reference", "request-digests.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var digests map[string]struct {
-		Requests int    `json:"requests"`
-		Digest   string `json:"digest"`
-	}
+	var digests map[string]reference
 	if err := json.Unmarshal(raw, &digests); err != nil {
 		t.Fatal(err)
 	}
+	return digests
+}
+
+// TestRequestDigests compares every request built from the shared data with
+// the digests of the reference, all of which have their task.
+func TestRequestDigests(t *testing.T) {
+	digests := references(t)
 	compared := 0
 	for _, name := range fileTasks() {
-		want, ok := digests[name]
-		if !ok || want.Requests == 0 {
+		want, ok := digests[cmp.Or(referenceNames[name], name)]
+		if !ok {
 			continue
 		}
 		compared++
 		t.Run(name, func(t *testing.T) {
+			task, _ := All.Get(name)
 			items, from, err := Load(name, Source{Dir: golden.Shared(t, "data")})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := len(Requests(items)); got != want.Requests {
-				t.Errorf("%d requests, want %d", got, want.Requests)
+			if got := len(Requests(items)); got != cmp.Or(want.Requests, want.N, want.Docs) {
+				t.Errorf("%d requests, want %+v", got, want)
 			}
-			if from.Digest != want.Digest {
-				t.Errorf("digest %s, want %s", from.Digest, want.Digest)
+			if from.Digest != cmp.Or(want.Digest, want.Plain) {
+				t.Errorf("digest %s, want %+v", from.Digest, want)
 			}
-			checkItems(t, items)
+			checkItems(t, task, items)
+			if task.Kind == Text {
+				checkCounts(t, items, want)
+			}
 		})
 	}
-	if compared == 0 {
-		t.Error("the reference has digests for none of the tasks")
+	if compared != len(digests) {
+		t.Errorf("the reference has %d tasks, %d of which are here", len(digests), compared)
+	}
+}
+
+// checkCounts compares what the perplexities of texts are divided by.
+func checkCounts(t *testing.T, items []Item, want reference) {
+	t.Helper()
+	words, bytes, plain := 0, 0, 0
+	for i, item := range items {
+		if i < len(want.WordsFirst) && (item.Words != want.WordsFirst[i] || item.Bytes != want.BytesFirst[i]) {
+			t.Errorf("article %d has %d words and %d bytes, want %d and %d", i, item.Words, item.Bytes, want.WordsFirst[i], want.BytesFirst[i])
+		}
+		words, bytes, plain = words+item.Words, bytes+item.Bytes, plain+len(item.Choices[0].Continuation)
+	}
+	if words != want.Words || bytes != want.Bytes || plain != want.PlainBytes {
+		t.Errorf("%d words, %d bytes, %d of them as plain text; want %d, %d, %d", words, bytes, plain, want.Words, want.Bytes, want.PlainBytes)
 	}
 }
 

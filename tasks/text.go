@@ -3,6 +3,7 @@ package tasks
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,11 +34,29 @@ func capitalize(s string) string {
 
 // decode reads one JSON object strictly enough to score it: trailing text is an
 // error, unknown fields are not, since data sets carry many.
-func decode(line []byte, row any) error {
-	if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
-		return fmt.Errorf("not a JSON object: %.40q", line)
+func decode(from Row, row any) error {
+	if from.Plain || !bytes.HasPrefix(bytes.TrimSpace(from.Line), []byte("{")) {
+		return fmt.Errorf("not a JSON object: %.40q", from.Line)
 	}
-	return json.Unmarshal(line, row)
+	return json.Unmarshal(from.Line, row)
+}
+
+// text is the line of a file of plain text, or the field called name.
+func (from Row) text(name string) (string, error) {
+	if from.Plain {
+		return string(from.Line), nil
+	}
+	var row map[string]json.RawMessage
+	if err := decode(from, &row); err != nil {
+		return "", err
+	}
+	var text *string
+	if raw, ok := row[name]; ok {
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return "", fmt.Errorf("field %q: %w", name, err)
+		}
+	}
+	return field(name, text)
 }
 
 // field returns a required text field, or an error that names it.
@@ -46,6 +65,26 @@ func field(name string, value *string) (string, error) {
 		return "", fmt.Errorf("no field %q", name)
 	}
 	return *value, nil
+}
+
+// fields returns several required text fields, or an error that names all that
+// are missing.
+func fields(names []string, values ...*string) ([]string, error) {
+	texts := make([]string, len(values))
+	errs := make([]error, len(values))
+	for i, value := range values {
+		texts[i], errs[i] = field(names[i], value)
+	}
+	return texts, errors.Join(errs...)
+}
+
+// ownLabel is the label that a row has, or else the one that stands for it in
+// the file of labels.
+func (from Row) ownLabel(own json.RawMessage) json.RawMessage {
+	if len(own) == 0 && from.Label != "" {
+		return json.RawMessage(strconv.Quote(from.Label))
+	}
+	return own
 }
 
 // labelIndex reads a label that is a whole number, written as a JSON number or

@@ -12,16 +12,27 @@ func init() {
 		About:   "which of two names fills the blank",
 		Version: "1.0",
 		Split:   "validation", // the XL dev set
-		Files: []string{
-			"winogrande/dev.jsonl", // the official name, and the sample's
-			"winogrande/winogrande_1.1/dev.jsonl",
-			"winogrande_1.1/dev.jsonl",
-			"winogrande/winogrande_xl/validation.jsonl", // allenai/winogrande on the hub, saved as JSON Lines
-			"winogrande/validation.jsonl",
-		},
+		Files:   winoGrandeFiles,
+		Train:   winoGrandeTrain,
 		Metrics: []string{"acc"},
 		Parse:   parseWinoGrande,
 	})
+}
+
+var winoGrandeFiles = []string{
+	"winogrande/dev.jsonl", // the official name, and the sample's
+	"winogrande/winogrande_1.1/dev.jsonl",
+	"winogrande_1.1/dev.jsonl",
+	"winogrande/winogrande_xl/validation.jsonl", // allenai/winogrande on the hub, saved as JSON Lines
+	"winogrande/validation.jsonl",
+}
+
+var winoGrandeTrain = []string{
+	"winogrande/train_xl.jsonl", // the official name
+	"winogrande/winogrande_1.1/train_xl.jsonl",
+	"winogrande_1.1/train_xl.jsonl",
+	"winogrande/winogrande_xl/train.jsonl",
+	"winogrande/train.jsonl",
 }
 
 type winoGrandeRow struct {
@@ -35,19 +46,24 @@ type winoGrandeRow struct {
 // parseWinoGrande puts each option in the blank and scores what follows it. Two
 // twin sentences of one question are left unclustered, as the published
 // standard errors leave them.
-func parseWinoGrande(line []byte) (Item, error) {
+func parseWinoGrande(from Row) (Item, error) {
+	return winoGrandeItem(from, func(after string) string { return " " + strip(after) })
+}
+
+// winoGrandeItem scores what follow makes of the text behind the blank.
+func winoGrandeItem(from Row, follow func(after string) string) (Item, error) {
 	var row winoGrandeRow
-	if err := decode(line, &row); err != nil {
+	if err := decode(from, &row); err != nil {
 		return Item{}, err
 	}
-	item, err := row.item()
+	item, err := row.item(follow)
 	if err != nil && row.QID != "" {
 		return Item{}, fmt.Errorf("item %s: %w", row.QID, err)
 	}
 	return item, err
 }
 
-func (row winoGrandeRow) item() (Item, error) {
+func (row winoGrandeRow) item(follow func(after string) string) (Item, error) {
 	sentence, err := field("sentence", row.Sentence)
 	if err != nil {
 		return Item{}, err
@@ -56,8 +72,7 @@ func (row winoGrandeRow) item() (Item, error) {
 	if !ok {
 		return Item{}, fmt.Errorf("no blank in %q", sentence)
 	}
-	suffix := strip(after)
-	if suffix == "" {
+	if strip(after) == "" {
 		return Item{}, fmt.Errorf("nothing follows the blank in %q", sentence)
 	}
 	option1, err1 := field("option1", row.Option1)
@@ -69,6 +84,7 @@ func (row winoGrandeRow) item() (Item, error) {
 	if err != nil {
 		return Item{}, err
 	}
-	choices := []Choice{newChoice(before+option1, suffix), newChoice(before+option2, suffix)}
+	suffix := follow(after)
+	choices := []Choice{choiceOf(before+option1, suffix), choiceOf(before+option2, suffix)}
 	return Item{ID: row.QID, Choices: choices, Gold: gold}, nil
 }
