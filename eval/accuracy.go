@@ -11,16 +11,18 @@ import (
 // A Metric is one number of a Result.
 type Metric struct {
 	Name     string  // "acc", "acc_norm"
-	Value    float64 // share of scored items whose picked answer is right
+	Unit     string  // "share", "perplexity", "bits/byte", see results.Measure
+	Value    float64 // over the scored items
 	StdErr   float64 // standard error of Value, see stdErr; NaN where there is but one item
 	N        int     // scored items
 	Clusters int     // groups of items the error counts as independent; N where items stand alone
-	Chance   float64 // Value by guessing: the mean over items of one over the number of choices
+	Chance   float64 // Value by guessing: the mean over items of one over the number of choices; NaN where nothing is chosen
 	Note     string  // a doubt about the number, or empty
 }
 
-// Metrics computes the metrics called names, each a name in results.Accuracies, over
-// the items that were scored.
+// Metrics computes the metrics called names, each a name in results.Measures, over
+// the items that were scored. Errors of what is no mean over items are those of
+// its linear approximation.
 func (r Result) Metrics(names ...string) ([]Metric, error) {
 	if why := r.Invalid(); why != "" {
 		return nil, fmt.Errorf("%s: %w", why, ErrInvalid)
@@ -28,32 +30,35 @@ func (r Result) Metrics(names ...string) ([]Metric, error) {
 	var metrics []Metric
 	var errs []error
 	for _, name := range names {
-		pick, err := results.Accuracies.Get(name)
+		m, err := r.metric(name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		metrics = append(metrics, r.accuracy(name, pick))
+		metrics = append(metrics, m)
 	}
 	return metrics, errors.Join(errs...)
 }
 
-func (r Result) accuracy(name string, pick results.Pick) Metric {
-	right := make([]float64, len(r.Items)) // 1 or 0
+func (r Result) metric(name string) (Metric, error) {
+	measure, err := results.Measures.Get(name)
+	if err != nil {
+		return Metric{}, err
+	}
+	value, scores, ok := measure.Of(r.Items)
+	if !ok {
+		return Metric{}, fmt.Errorf("the scores give %s no finite value: %w", name, ErrInvalid)
+	}
+	m := Metric{Name: name, Unit: measure.Unit, Value: value, N: len(r.Items), Chance: math.NaN(), Note: r.Note()}
 	clusters := make([]string, len(r.Items))
-	m := Metric{Name: name, N: len(r.Items), Note: r.Note()}
 	for i, item := range r.Items {
 		clusters[i] = item.Cluster
-		if pick(item.Choices) == item.Gold {
-			right[i] = 1
-		}
-		m.Value += right[i]
-		m.Chance += 1 / float64(len(item.Choices))
 	}
-	m.Value /= float64(m.N)
-	m.Chance /= float64(m.N)
-	m.StdErr, m.Clusters = stdErr(right, clusters)
-	return m
+	if chance, chosen := (results.Items{Items: r.Items}).Chance(); chosen && measure.Unit == "share" {
+		m.Chance = chance
+	}
+	m.StdErr, m.Clusters = stdErr(scores, clusters)
+	return m, nil
 }
 
 // stdErr returns the standard error of the mean p of x, and the number of

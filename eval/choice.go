@@ -2,10 +2,7 @@ package eval
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"strings"
 
 	"plumb/results"
@@ -27,6 +24,9 @@ type Result struct {
 	Context   int            // the model's context in tokens
 	Tokens    int            // scored tokens
 	TokenHash string         // SHA-256 of the token stream that was scored
+	Protocol  string         // how the items were scored, in a few words
+	Remark    string         // what else a footnote says
+	Work      Work           // what it took
 	Truncated int            // items with a choice whose context was cut from the left
 	Shifted   []Remark       // choices with a token across the border of context and continuation
 	Unscored  []Remark       // items that could not be scored; no metric counts them
@@ -61,13 +61,16 @@ func (r Result) Note() string {
 	add(r.Truncated, "items with truncated context")
 	add(len(r.Shifted), "choices with a token across the border of context and continuation")
 	add(len(r.Unscored), "items not scored")
+	if r.Remark != "" {
+		notes = append(notes, r.Remark)
+	}
 	return strings.Join(notes, ", ")
 }
 
 // Stored returns the scores as they are kept beside the records. Its protocol
 // names how they were scored, so that only equals are compared.
 func (r Result) Stored(task, version string) results.Items {
-	return results.Items{Task: task, Version: version, Protocol: "loglikelihood 1, bos " + r.BOS, Items: r.Items}
+	return results.Items{Task: task, Version: version, Protocol: r.Protocol, Items: r.Items}
 }
 
 // MultipleChoice scores every choice of every item: the log-probability of its
@@ -76,16 +79,16 @@ func (r Result) Stored(task, version string) results.Items {
 // is listed as unscored. A score that is no number ends with an error of
 // ErrInvalid that names the item. The scores do not depend on Options.Batch.
 func MultipleChoice(ctx context.Context, m Model, tok Tokenizer, items []tasks.Item, o Options) (Result, error) {
-	o, err := o.check()
+	o, err := o.check(tok)
 	if err != nil {
 		return Result{}, err
 	}
 	s := &choiceScorer{
-		model:   m,
-		encoder: encoder{tok: tok, bos: o.BOS == BOSAlways},
-		stream:  sha256.New(),
-		result:  Result{BOS: o.BOS, Context: m.Context()},
+		rule:    o.Rule,
+		encoder: newEncoder(tok, o.BOS),
+		result:  Result{BOS: o.BOS, Context: m.Context(), Protocol: o.protocol(ruleNames[o.Rule] + ", bos " + o.BOS)},
 	}
+	s.caller = newCaller(m, &s.result.Work)
 	for start := 0; start < len(items); start += o.Batch {
 		o.Progress(start, len(items))
 		if err := s.batch(ctx, items[start:min(start+o.Batch, len(items))]); err != nil {
@@ -93,15 +96,30 @@ func MultipleChoice(ctx context.Context, m Model, tok Tokenizer, items []tasks.I
 		}
 	}
 	o.Progress(len(items), len(items))
-	s.result.TokenHash = hex.EncodeToString(s.stream.Sum(nil))
+	s.result.TokenHash = s.caller.sum()
 	return s.result, nil
+}
+
+// ruleNames name the rules in protocols.
+var ruleNames = map[tasks.Rule]string{
+	tasks.AfterContext: "loglikelihood 1",
+	tasks.AfterCommon:  "llama.cpp after common tokens 1",
+	tasks.AfterBlank:   "llama.cpp after the blank 1",
+}
+
+// protocol adds to a name what stood before the items.
+func (o Options) protocol(name string) string {
+	if o.Shots != "" {
+		name += ", " + o.Shots
+	}
+	return name
 }
 
 // A choiceScorer scores batches of items.
 type choiceScorer struct {
-	model   Model
+	caller  *caller
 	encoder encoder
-	stream  hash.Hash // of what was scored
+	rule    tasks.Rule
 	result  Result
 }
 
@@ -118,7 +136,7 @@ func (s *choiceScorer) batch(ctx context.Context, items []tasks.Item) error {
 	for _, item := range items {
 		requests = append(requests, s.add(item)...)
 	}
-	sums, greedy, err := score(ctx, s.model, requests, s.stream)
+	sums, greedy, err := s.caller.score(ctx, requests)
 	if err != nil {
 		return err
 	}
@@ -139,9 +157,9 @@ func (s *choiceScorer) add(item tasks.Item) []request {
 	var requests []request
 	var shifted []Remark
 	truncated := 0
-	for i, choice := range item.Choices {
-		span := s.encoder.encode(choice.Context, choice.Continuation)
-		row, from, dropped, reason := span.cut(s.model.Context())
+	for i, span := range s.encoder.item(item, s.rule) {
+		choice := item.Choices[i]
+		row, from, dropped, reason := span.cut(s.result.Context)
 		if reason != "" {
 			s.result.Unscored = append(s.result.Unscored, Remark{item.ID, i, reason})
 			return nil
@@ -151,7 +169,9 @@ func (s *choiceScorer) add(item tasks.Item) []request {
 		}
 		truncated = max(truncated, dropped)
 		requests = append(requests, request{row, from, "item " + item.ID})
-		scored.Choices = append(scored.Choices, results.Choice{Tokens: span.scored(), Length: choice.Length, Truncated: dropped})
+		scored.Choices = append(scored.Choices, results.Choice{
+			Tokens: span.scored(), Length: choice.Length, Bytes: otherBytes(choice), Truncated: dropped,
+		})
 	}
 	for _, c := range scored.Choices {
 		s.result.Tokens += c.Tokens
@@ -162,4 +182,13 @@ func (s *choiceScorer) add(item tasks.Item) []request {
 		s.result.Truncated++
 	}
 	return requests
+}
+
+// otherBytes is the number of bytes of a choice without its delimiter where it
+// is not the number of code points, else 0.
+func otherBytes(c tasks.Choice) int {
+	if n := len(strings.TrimPrefix(c.Continuation, " ")); n != c.Length {
+		return n
+	}
+	return 0
 }

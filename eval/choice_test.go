@@ -152,6 +152,13 @@ func checkSpans(t *testing.T, m *fake, r Result, items []tasks.Item) {
 	}
 }
 
+func testEncoder(tok Tokenizer, bos bool) encoder {
+	if bos {
+		return newEncoder(tok, BOSAlways)
+	}
+	return newEncoder(tok, BOSNever)
+}
+
 func TestTokenising(t *testing.T) {
 	merging := table{[]string{"ab", "abc", "c d", " d"}}
 	tests := []struct {
@@ -179,7 +186,7 @@ func TestTokenising(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			e := encoder{tok: test.tok, bos: test.bos}
+			e := testEncoder(test.tok, test.bos)
 			for range 2 { // the second time from the remembered context
 				s := e.encode(test.context, test.continuation)
 				if read, scored := test.tok.Decode(s.ids[:s.from]), test.tok.Decode(s.ids[s.from:]); read != test.read || scored != test.scored {
@@ -208,7 +215,7 @@ func TestTruncation(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			e := encoder{tok: table{}, bos: true}
+			e := testEncoder(table{}, true)
 			row, from, dropped, reason := e.encode("abcde", "fghi").cut(test.context)
 			if got := (table{}).Decode(row); got != test.row || dropped != test.dropped || reason != test.reasonPart {
 				t.Errorf("%q, %d dropped, %q", got, dropped, reason)
@@ -326,8 +333,8 @@ func TestOptions(t *testing.T) {
 		name, want string
 		o          Options
 	}{
-		{"no start setting", `bos "" is neither "always" nor "never"`, Options{}},
-		{"unknown start setting", `bos "auto" is neither`, Options{BOS: "auto"}},
+		{"no start setting", `bos "" is none of "always", "never" and "auto"`, Options{}},
+		{"unknown start setting", `bos "maybe" is none of`, Options{BOS: "maybe"}},
 		{"negative batch", "batch -1 is not positive", Options{Batch: -1, BOS: BOSNever}},
 	}
 	for _, test := range tests {
@@ -356,7 +363,7 @@ func TestRealText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := encoder{tok: tok, bos: true}
+		e := testEncoder(tok, true)
 		for _, request := range tasks.Requests(items) {
 			s := e.encode(request.Context, request.Continuation)
 			if s.ids[0] != tok.EndOfText() || slices.Contains(s.ids[1:], tok.EndOfText()) {

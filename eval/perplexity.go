@@ -2,8 +2,6 @@ package eval
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -82,7 +80,7 @@ func (r Rolling) Stored(task, version string) results.Items {
 // matter: every document begins after exactly one start token.
 func Perplexity(ctx context.Context, m Model, tok Tokenizer, docs []Document, o Options) (Rolling, error) {
 	o.BOS = BOSAlways // a document has nothing else to begin with
-	o, err := o.check()
+	o, err := o.check(tok)
 	if err != nil {
 		return Rolling{}, err
 	}
@@ -90,11 +88,13 @@ func Perplexity(ctx context.Context, m Model, tok Tokenizer, docs []Document, o 
 	if err := r.count(docs); err != nil {
 		return Rolling{}, err
 	}
-	windows := cutWindows(docs, r.Context, tok.EndOfText())
-	scores, err := r.score(ctx, m, windows, o)
+	windows := cutWindows(docs, r.Context, startToken(tok))
+	calls := newCaller(m, &Work{})
+	scores, err := calls.windows(ctx, windows, o)
 	if err != nil {
 		return Rolling{}, err
 	}
+	r.TokenHash = calls.sum()
 	r.Windows = len(windows)
 	if len(docs) >= minDocuments {
 		r.Clusters, r.Items = ByDocument, sumDocuments(docs, windows, scores)
@@ -146,9 +146,8 @@ func cutWindows(docs []Document, length int, start int32) []window {
 	return windows
 }
 
-// score returns what each window scored and sets the hash of all of them.
-func (r *Rolling) score(ctx context.Context, m Model, windows []window, o Options) ([]results.Choice, error) {
-	stream := sha256.New()
+// windows returns what each window scored.
+func (c *caller) windows(ctx context.Context, windows []window, o Options) ([]results.Choice, error) {
 	scores := make([]results.Choice, 0, len(windows))
 	for start := 0; start < len(windows); start += o.Batch {
 		o.Progress(start, len(windows))
@@ -156,7 +155,7 @@ func (r *Rolling) score(ctx context.Context, m Model, windows []window, o Option
 		for _, w := range windows[start:min(start+o.Batch, len(windows))] {
 			requests = append(requests, w.request)
 		}
-		sums, greedy, err := score(ctx, m, requests, stream)
+		sums, greedy, err := c.score(ctx, requests)
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +164,6 @@ func (r *Rolling) score(ctx context.Context, m Model, windows []window, o Option
 		}
 	}
 	o.Progress(len(windows), len(windows))
-	r.TokenHash = hex.EncodeToString(stream.Sum(nil))
 	return scores, nil
 }
 

@@ -19,9 +19,83 @@ type span struct {
 // which the choices of an item often share.
 type encoder struct {
 	tok     Tokenizer
-	bos     bool
+	start   int32 // the start token
+	bos     bool  // it stands before every text
 	context string
 	ids     []int32 // of context
+}
+
+func newEncoder(tok Tokenizer, bos string) encoder {
+	return encoder{tok: tok, start: startToken(tok), bos: bos == BOSAlways}
+}
+
+// item tokenises the choices of an item.
+func (e *encoder) item(it tasks.Item, rule tasks.Rule) []span {
+	spans := make([]span, len(it.Choices))
+	for i, c := range it.Choices {
+		if rule == tasks.AfterContext {
+			spans[i] = e.encode(it.Before+c.Context, c.Continuation)
+			continue
+		}
+		spans[i].ids = e.whole(it.Before + c.Context + c.Continuation)
+	}
+	switch common := commonTokens(spans); rule {
+	case tasks.AfterCommon:
+		for i := range spans {
+			spans[i].from = min(common, len(spans[i].ids))
+		}
+	case tasks.AfterBlank:
+		e.afterBlank(it, spans, common)
+	}
+	return spans
+}
+
+// shortEnding is a number of tokens after the common ones with which llama.cpp
+// scores the name itself too.
+const shortEnding = 3
+
+// afterBlank scores what follows each choice's context but for the last token,
+// or, where little follows what the sentences have in common, all after that.
+func (e *encoder) afterBlank(it tasks.Item, spans []span, common int) {
+	short := false
+	for _, s := range spans {
+		short = short || len(s.ids)-common <= shortEnding
+	}
+	for i, c := range it.Choices {
+		s := &spans[i]
+		s.from = common
+		if !short {
+			s.from = len(e.whole(it.Before + c.Context))
+		}
+		s.from = min(max(s.from, 1), len(s.ids))
+		if s.scored() > 1 {
+			s.ids = s.ids[:len(s.ids)-1]
+		}
+	}
+}
+
+// whole tokenises a text, behind the start token where that is the setting.
+func (e *encoder) whole(text string) []int32 {
+	ids := e.tok.Encode(text)
+	if e.bos && (len(ids) == 0 || ids[0] != e.start) {
+		ids = slices.Insert(ids, 0, e.start)
+	}
+	return ids
+}
+
+// commonTokens is the number of tokens, at least 1, that all spans begin with.
+func commonTokens(spans []span) int {
+	common := len(spans[0].ids)
+	for _, s := range spans[1:] {
+		common = min(common, len(s.ids))
+		for i := range common {
+			if s.ids[i] != spans[0].ids[i] {
+				common = i
+				break
+			}
+		}
+	}
+	return max(common, 1)
 }
 
 // encode tokenises context and continuation as one string, since a tokenizer
@@ -31,7 +105,7 @@ type encoder struct {
 func (e *encoder) encode(context, continuation string) span {
 	trimmed := strings.TrimRightFunc(context, tasks.IsSpace)
 	continuation = context[len(trimmed):] + continuation
-	start := e.tok.EndOfText()
+	start := e.start
 	if trimmed == "" {
 		ids := e.tok.Encode(continuation)
 		if len(ids) == 0 || ids[0] != start {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 
@@ -21,6 +20,8 @@ type Choice struct {
 	Length    int     `json:"length"`              // what normalises Sum: code points of the choice, bytes of a document
 	Greedy    bool    `json:"greedy,omitempty"`    // each token was the most likely one
 	Truncated int     `json:"truncated,omitempty"` // tokens of context that did not fit
+	Bytes     int     `json:"bytes,omitempty"`     // UTF-8 bytes of the choice, where they are not Length
+	Words     int     `json:"words,omitempty"`     // of a document
 }
 
 // An Item is one question, or one document, and what its choices scored.
@@ -29,6 +30,9 @@ type Item struct {
 	Cluster string   `json:"cluster,omitempty"` // items of one cluster are not independent; empty: the item stands alone
 	Gold    int      `json:"gold"`              // index of the right choice
 	Choices []Choice `json:"choices"`
+
+	Answer string             `json:"answer,omitempty"` // what the model wrote, where it was asked to
+	Marks  map[string]float64 `json:"marks,omitempty"`  // what Answer is worth, by metric
 }
 
 // Items is what a model scored on every item of a task: paired comparisons,
@@ -78,11 +82,16 @@ func (item Item) check() error {
 		if !finite(c.Sum) {
 			return fmt.Errorf("choice %d scored %v; record the measurement as diverged", i, c.Sum)
 		}
-		if c.Tokens < 0 || c.Length < 0 || c.Truncated < 0 {
+		if c.Tokens < 0 || c.Length < 0 || c.Truncated < 0 || c.Bytes < 0 || c.Words < 0 {
 			return fmt.Errorf("choice %d has a negative count", i)
 		}
 	}
-	return validText(item.ID, item.Cluster)
+	for metric, mark := range item.Marks {
+		if !finite(mark) {
+			return fmt.Errorf("%s is %v", metric, mark)
+		}
+	}
+	return validText(item.ID, item.Cluster, item.Answer)
 }
 
 // Encode returns the bytes of an items file: a header, then a sealed line an
@@ -192,51 +201,15 @@ func parseItems(path string, data []byte) (Items, error) {
 }
 
 // Scores returns one number an item whose mean is the metric (its part behind
-// the slash): 1 or 0 for those in Accuracies; for bits_per_byte and nats_per_token
-// of single-choice items see perUnit. ok is false when the items do not
-// determine the metric.
+// the slash) and whose spread is its error, see Measure. ok is false when the
+// items do not determine the metric.
 func (x Items) Scores(metric string) (scores []float64, ok bool) {
-	switch metric {
-	case "bits_per_byte":
-		return x.perUnit(1/math.Ln2, func(c Choice) int { return c.Length })
-	case "nats_per_token":
-		return x.perUnit(1, func(c Choice) int { return c.Tokens })
-	}
-	pick, err := Accuracies.Get(metric)
+	m, err := Measures.Get(metric)
 	if err != nil {
 		return nil, false
 	}
-	for _, item := range x.Items {
-		if len(item.Choices) < 2 {
-			return nil, false
-		}
-		scores = append(scores, oneIf(pick(item.Choices) == item.Gold))
-	}
-	return scores, len(scores) > 0
-}
-
-// perUnit returns scores whose mean is the ratio R = -scale·ΣSum/Σcount, with
-// the residuals of a ratio: R + (-scale·Sum - R·count)/mean(count), so that long
-// and short documents do not look like spread.
-func (x Items) perUnit(scale float64, count func(Choice) int) (scores []float64, ok bool) {
-	total, nats := 0, 0.0
-	for _, item := range x.Items {
-		if len(item.Choices) != 1 {
-			return nil, false
-		}
-		total += count(item.Choices[0])
-		nats -= item.Choices[0].Sum
-	}
-	if total == 0 {
-		return nil, false
-	}
-	ratio := scale * nats / float64(total)
-	mean := float64(total) / float64(len(x.Items))
-	for _, item := range x.Items {
-		c := item.Choices[0]
-		scores = append(scores, ratio+(-scale*c.Sum-ratio*float64(count(c)))/mean)
-	}
-	return scores, true
+	_, scores, ok = m.Of(x.Items)
+	return scores, ok
 }
 
 func oneIf(yes bool) float64 {

@@ -168,7 +168,7 @@ func Better(metric, unit string) string {
 	switch {
 	case unit == "share" && (strings.HasPrefix(name, "acc") || strings.HasPrefix(name, "exact") || strings.HasPrefix(name, "f1")):
 		return "higher"
-	case strings.HasPrefix(unit, "nats/") || strings.HasPrefix(unit, "bits/") || name == "perplexity":
+	case strings.HasPrefix(unit, "nats/") || strings.HasPrefix(unit, "bits/") || strings.HasSuffix(name, "perplexity"):
 		return "lower"
 	case unit == "seconds" || unit == "s" || unit == "J":
 		return "lower"

@@ -86,14 +86,16 @@ type Task struct {
 	Train   []string // likewise of the split that solved examples are taken from; none: from the other items
 	Metrics []string // what is reported, the first is the main one: "acc", "acc_norm"
 
-	Kind     Kind
-	Rule     Rule     // of Choosing and LastWord
-	Cut      Cut      // of Text
-	Window   int      // tokens of a window of Text, at most the model's context; 0 means that
-	Stop     []string // of Generated: an answer ends before the first of these
-	Tokens   int      // of Generated: most tokens of an answer
-	Preamble string   // before the examples, or the item where there are none
-	Between  string   // after each solved example; "" means a blank line
+	Kind   Kind
+	Rule   Rule     // of Choosing and LastWord
+	Cut    Cut      // of Text
+	Window int      // tokens of a window of Text, at most the model's context; 0 means that
+	Stop   []string // of Generated: an answer ends before the first of these
+	Tokens int      // of Generated: most tokens of an answer
+	// Mark says what a generated answer is worth by each of Metrics, from 0 to 1.
+	Mark     func(answer string, right []string) map[string]float64
+	Preamble string // before the examples, or the item where there are none
+	Between  string // after each solved example; "" means a blank line
 
 	Hard     bool    // a built-in kind that small models are not expected to learn
 	Added    bool    // stated in a file of the user, see AddFile

@@ -24,20 +24,26 @@ func init() {
 		Kind:    Generated,
 		Stop:    []string{"\n", ".", ","},
 		Tokens:  256,
+		Mark: func(answer string, right []string) map[string]float64 {
+			return map[string]float64{"exact_match": best(answer, right, matchPlain), "f1": best(answer, right, wordF1)}
+		},
 		Parse: func(from Row) (Item, error) {
 			return parseTriviaQA(from, func(question string) string { return "Question: " + question + "?\nAnswer:" })
 		},
 	})
 	All.Add("triviaqa@llama", Task{
-		About:    "the same as LLaMA and MobileLLM ask it: Q and A under one heading, answers to the end of the line",
-		Version:  "1.0",
-		Split:    "validation",
-		Files:    triviaQAFiles,
-		Train:    triviaQATrain,
-		Metrics:  []string{"f1", "exact_match"},
-		Kind:     Generated,
-		Stop:     []string{"\n"},
-		Tokens:   32,
+		About:   "the same as LLaMA and MobileLLM ask it: Q and A under one heading, answers to the end of the line",
+		Version: "1.0",
+		Split:   "validation",
+		Files:   triviaQAFiles,
+		Train:   triviaQATrain,
+		Metrics: []string{"f1", "exact_match"},
+		Kind:    Generated,
+		Stop:    []string{"\n"},
+		Tokens:  32,
+		Mark: func(answer string, right []string) map[string]float64 {
+			return map[string]float64{"exact_match": best(answer, right, matchWords), "f1": best(answer, right, wordF1)}
+		},
 		Preamble: "Answer these questions:\n",
 		Between:  "\n",
 		Parse: func(from Row) (Item, error) {
