@@ -85,6 +85,7 @@ func (d *decoder) feed(tokens []int32) []float32 {
 	p.add(tokens, d.cache.past)
 	p.resize(m, len(tokens))
 	m.forward(p)
+	d.s.computed += int64(len(tokens))
 	d.cache.past += len(tokens)
 	m.logits(d.logits, p.normed[(len(tokens)-1)*m.cfg.TokenWidth():], 1)
 	return d.logits

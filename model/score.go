@@ -140,6 +140,8 @@ type scorer struct {
 	logits  []float32 // [headRows, v]
 	logs    []float64
 	best    []bool
+
+	computed int64 // tokens that have gone through a pass
 }
 
 func (m *Model) scorer() *scorer {
@@ -169,6 +171,7 @@ func (s *scorer) run(rows [][]int32, from []int, sums []float64, greedy []bool) 
 		p.resize(s.m, len(p.tokens))
 		p.trees = s.trees
 		s.m.forward(p)
+		s.computed += int64(len(p.tokens))
 	}
 	s.score(p, sums, greedy)
 }
