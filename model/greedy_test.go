@@ -51,7 +51,9 @@ func TestGreedyStops(t *testing.T) {
 
 // TestComputed: rows that begin alike share tokens.
 func TestComputed(t *testing.T) {
-	m := mustNew(t, tiny())
+	cfg := tiny()
+	cfg.Context = 64
+	m := mustNew(t, cfg)
 	long := make([]int32, 20)
 	rows := [][]int32{append(slices.Clone(long), 1, 2), append(slices.Clone(long), 3, 4)}
 	if _, _, err := m.LogProbs(rows[:1], []int{20}); err != nil {

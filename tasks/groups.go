@@ -85,6 +85,41 @@ func Resolve(lists ...string) ([]string, error) {
 	return names, nil
 }
 
+// Protocols lists the protocols beside that of lm-evaluation-harness: what
+// stands behind the @ of tasks' names.
+func Protocols() []string {
+	var names []string
+	for _, name := range All.Names() {
+		if _, protocol, ok := strings.Cut(name, "@"); ok {
+			names = append(names, protocol)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// ResolveProtocol is Resolve with every task under the given protocol, none
+// for "". All tasks that do not have it are reported at once.
+func ResolveProtocol(protocol string, lists ...string) ([]string, error) {
+	names, err := Resolve(lists...)
+	if err != nil || protocol == "" {
+		return names, err
+	}
+	if !slices.Contains(Protocols(), protocol) {
+		hint := registry.Hint(protocol, Protocols())
+		return nil, fmt.Errorf("no protocol named %q (have %s)%s", protocol, strings.Join(Protocols(), ", "), hint)
+	}
+	var errs []error
+	for i, name := range names {
+		base, _, _ := strings.Cut(name, "@")
+		names[i] = base + "@" + protocol
+		if !slices.Contains(All.Names(), names[i]) {
+			errs = append(errs, fmt.Errorf("task %s has no protocol %s", base, protocol))
+		}
+	}
+	return names, errors.Join(errs...)
+}
+
 // expand returns the members of a group, or the one task called name.
 func expand(name string) ([]string, error) {
 	if members, ok := Members(name); ok {

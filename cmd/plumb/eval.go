@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ func init() { commands = append(commands, newEval) }
 type evalOptions struct {
 	source   sourceOptions
 	tasks    []string
+	protocol string
 	text     string
 	split    string
 	batch    int
@@ -41,25 +43,36 @@ func newEval(a *app) *cobra.Command {
 		Use:   "eval MODEL --tasks NAMES",
 		Short: "score a trained model on tasks and text",
 		Long: `Score a trained model without training it further: tasks of several choices, by
-the log-likelihood of each choice, and text, in nats per token and bits per byte.
+the log-likelihood of each choice, last words, answers that it writes, and text.
 MODEL is a folder with model.safetensors, config.json and tokenizer.json, or the
 folder of a trial or a training stage.
 
+Tasks are scored by the rules of lm-evaluation-harness; NAME@PROTOCOL, or
+--protocol for all of them, asks for others. Of a group the average stands below
+its tasks. --shots puts solved examples before each item: the first ones of a
+training file beside the task's, or of the task's other items, or with
+--shots-seed ones drawn for each item.
+
 Tasks of the built-in world ask about the world that the model was trained on.
 Every number comes with its standard error, the number of items behind it and
-the score of guessing. --output keeps what every choice scored.
+the score of guessing. The column computed is the share of all requests' tokens
+that had to be computed, since requests that begin alike share the work.
+--output keeps what every choice scored.
 
 A text is cut into documents as a spec's data.documents says: file, blank_lines
 or passages=N.`,
 		Example: `  plumb eval runs/quickstart/0123456789abcdef --tasks world
   plumb eval MODEL --tasks hellaswag,winogrande --data ../shared/data --limit 200
   plumb eval MODEL --tasks winogrande --data winogrande=dev.jsonl --format lm-eval
+  plumb eval MODEL --tasks csr --data ../shared/data --shots 5 --output scores
+  plumb eval MODEL --tasks hellaswag,winogrande,wikitext --protocol llama.cpp --data ../shared/data
   plumb eval MODEL --text valid.txt --json | jq '{metric, value, stderr}'`,
 		Args: exactly("the folder of a MODEL"),
 		RunE: func(_ *cobra.Command, args []string) error { return runEval(a, args[0], o) },
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.tasks, "tasks", nil, "tasks and groups of tasks, with commas between (plumb list tasks)")
+	f.StringVar(&o.protocol, "protocol", "", "score every task by this protocol: "+strings.Join(tasks.Protocols(), ", "))
 	f.StringVar(&o.text, "text", "", "file or folder of text to score")
 	f.StringVar(&o.split, "documents", "file", "how --text falls into documents")
 	o.source.add(c)
@@ -72,6 +85,7 @@ or passages=N.`,
 		panic("plumb: " + err.Error())
 	}
 	complete(c, "format", scoreFormats.Names())
+	complete(c, "protocol", tasks.Protocols())
 	complete(c, "bos", []string{bosAuto, eval.BOSAlways, eval.BOSNever})
 	return c
 }
@@ -82,7 +96,7 @@ func (o *evalOptions) check() error {
 		wrong = append(wrong, errors.New("nothing to score: give --tasks NAMES (plumb list tasks) or --text FILE"))
 	}
 	if len(o.tasks) > 0 {
-		_, err := tasks.Resolve(o.tasks...)
+		_, err := tasks.ResolveProtocol(o.protocol, o.tasks...)
 		wrong = append(wrong, err)
 	}
 	if o.batch < 1 {
@@ -98,6 +112,9 @@ func (o *evalOptions) check() error {
 }
 
 func runEval(a *app, path string, o evalOptions) error {
+	if err := o.source.addTasks(); err != nil {
+		return err
+	}
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -115,6 +132,7 @@ func runEval(a *app, path string, o evalOptions) error {
 		return err
 	}
 	e.meter.finish()
+	e.reportWork()
 	if o.output != "" {
 		if err := e.keep(scores); err != nil {
 			return err
@@ -149,20 +167,23 @@ type evaluation struct {
 	loaded  []loadedTask
 	docs    []eval.Document
 	meter   *meter
-	items   []results.Items // of the scores, for --output
+	work    []taskWork
+}
+
+// A taskWork is what a task took.
+type taskWork struct {
+	task string
+	work eval.Work
 }
 
 func newEvaluation(a *app, m *trained, o evalOptions) (*evaluation, error) {
 	e := &evaluation{app: a, model: m, options: o, bos: o.bos}
-	if e.bos == bosAuto {
-		e.bos = eval.BOSNever
-		if m.ours {
-			e.bos = eval.BOSAlways
-		}
+	if e.bos == bosAuto && m.ours {
+		e.bos = eval.BOSAlways
 	}
 	src, err := o.source.source(m.world)
 	if err == nil && len(o.tasks) > 0 {
-		e.loaded, err = loadTasks(o.tasks, src)
+		e.loaded, err = loadTasks(o.protocol, o.tasks, src)
 	}
 	if err == nil && o.text != "" {
 		e.docs, err = readDocuments(o.text, o.split, m)
@@ -184,12 +205,13 @@ func (e *evaluation) asksWorld() bool {
 func (e *evaluation) run() ([]score, error) {
 	var scores []score
 	for _, t := range e.loaded {
-		found, err := e.choices(t)
+		found, err := e.task(t)
 		if err != nil {
 			return nil, err
 		}
 		scores = append(scores, found...)
 	}
+	scores = append(scores, averages(e.options.tasks, scores)...)
 	if e.docs == nil {
 		return scores, nil
 	}
@@ -206,21 +228,29 @@ func (e *evaluation) evalOptions(what, unit string) eval.Options {
 	return eval.Options{Batch: e.options.batch, BOS: e.bos, Progress: report}
 }
 
-// choices scores one task of several choices.
-func (e *evaluation) choices(t loadedTask) ([]score, error) {
+// task scores one task.
+func (e *evaluation) task(t loadedTask) ([]score, error) {
 	base := score{
 		Model: e.model.name, Task: t.name, Version: t.task.Version, Split: t.task.Split, BOS: e.bos,
-		Context: e.model.model.Context(), Unit: "share", Data: t.from.File, DataHash: t.from.Hash, Status: results.StatusOK,
+		Shots: t.from.Shots, ShotsFrom: t.from.ShotsFrom, ShotsPick: t.from.ShotsPick,
+		Context: e.model.model.Context(), Data: t.from.File, DataHash: t.from.Hash, Status: results.StatusOK,
 	}
-	r, err := eval.MultipleChoice(e.app.ctx, e.model.model, e.model.tokenizer, t.items, e.evalOptions(t.name, "items"))
+	o := e.evalOptions(t.name, "items")
+	o.Shots = shotsText(t.from)
+	if t.task.Kind == tasks.Text && t.task.Cut != tasks.Rolling {
+		o.Windows = e.options.source.limit
+	}
+	r, err := eval.Score(e.app.ctx, e.model.model, e.model.tokenizer, t.task, t.items, o)
 	if errors.Is(err, eval.ErrInvalid) {
 		return base.invalid(t.task.Metrics, err.Error()), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("task %s: %w", t.name, err)
 	}
-	base.TokenHash, base.Note = r.TokenHash, r.Note()
+	e.work = append(e.work, taskWork{t.name, r.Work})
+	base.BOS, base.Protocol, base.TokenHash, base.Note = r.BOS, r.Protocol, r.TokenHash, r.Note()
 	base.Truncated, base.Shifted, base.Unscored = r.Truncated, len(r.Shifted), len(r.Unscored)
+	base.Requested, base.Computed = r.Work.Tokens, r.Work.Computed
 	if reason := r.Invalid(); reason != "" {
 		return base.invalid(t.task.Metrics, reason), nil
 	}
@@ -230,17 +260,107 @@ func (e *evaluation) choices(t loadedTask) ([]score, error) {
 	return base.measured(r, t.task.Metrics)
 }
 
+// shotsText says which solved examples stand before the items of a task; it is
+// empty where there are none.
+func shotsText(from tasks.Provenance) string {
+	if from.Shots == 0 {
+		return ""
+	}
+	source := from.ShotsFrom
+	if source != tasks.OtherItems {
+		source = filepath.Base(source)
+	}
+	return fmt.Sprintf("%d shots, %s, of %s", from.Shots, from.ShotsPick, source)
+}
+
 // measured returns s with each of the metrics of a result.
 func (s score) measured(r eval.Result, names []string) ([]score, error) {
-	metrics, err := r.Metrics(names...)
 	var scores []score
-	for _, m := range metrics {
-		one := s
-		one.Metric, one.Value, one.StdErr, one.N, one.Clusters = m.Name, results.Number(m.Value), number(m.StdErr), m.N, m.Clusters
-		one.Chance, one.Note = results.Number(m.Chance), joinNotes(s.Note, m.Note)
+	for _, name := range names {
+		metrics, err := r.Metrics(name)
+		if errors.Is(err, eval.ErrInvalid) {
+			scores = append(scores, s.invalid([]string{name}, err.Error())...)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		m, one := metrics[0], s
+		one.Metric, one.Unit, one.Value, one.StdErr, one.N, one.Clusters = m.Name, m.Unit, results.Number(m.Value), number(m.StdErr), m.N, m.Clusters
+		one.Chance, one.Note = number(m.Chance), joinNotes(s.Note, m.Note)
 		scores = append(scores, one)
 	}
-	return scores, err
+	return scores, nil
+}
+
+// averages returns, for each group among the names asked for, the average over
+// its tasks of each metric that all of them have. Its error is that of a mean
+// of independent numbers.
+func averages(names []string, scores []score) []score {
+	var means []score
+	for _, name := range strings.Split(strings.Join(names, ","), ",") {
+		members, isGroup := tasks.Members(strings.TrimSpace(name))
+		if !isGroup || len(members) < 2 {
+			continue
+		}
+		for _, metric := range commonMetrics(members) {
+			if mean, ok := average(strings.TrimSpace(name), metric, members, scores); ok {
+				means = append(means, mean)
+			}
+		}
+	}
+	return means
+}
+
+// commonMetrics lists the metrics that all tasks have, in the order of the first.
+func commonMetrics(members []string) []string {
+	var common []string
+	for i, name := range members {
+		t, err := tasks.All.Get(name)
+		if err != nil {
+			return nil
+		}
+		if i == 0 {
+			common = slices.Clone(t.Metrics)
+		}
+		common = slices.DeleteFunc(common, func(m string) bool { return !slices.Contains(t.Metrics, m) })
+	}
+	return common
+}
+
+// average is the mean of a metric over the tasks of a group; ok is false where
+// one of them has no value.
+func average(group, metric string, members []string, scores []score) (mean score, ok bool) {
+	value, variance, chance := 0.0, 0.0, 0.0
+	for _, member := range members {
+		i := slices.IndexFunc(scores, func(s score) bool { return s.Task == member && s.Metric == metric })
+		if i < 0 || scores[i].Value == nil || scores[i].StdErr == nil || scores[i].Chance == nil {
+			return mean, false
+		}
+		mean = scores[i]
+		value += *mean.Value
+		variance += *mean.StdErr * *mean.StdErr
+		chance += *mean.Chance
+	}
+	n := float64(len(members))
+	value, chance = value/n, chance/n
+	return score{
+		Model: mean.Model, Task: group, Shots: mean.Shots, Metric: metric, Value: &value, Unit: mean.Unit,
+		StdErr: results.Number(math.Sqrt(variance) / n), N: len(members), Chance: &chance, BOS: mean.BOS, Context: mean.Context,
+		Status: results.StatusOK, Note: fmt.Sprintf("plain average over the %d tasks", len(members)),
+	}, true
+}
+
+// reportWork says what each task took, and what the sharing of beginnings saved.
+func (e *evaluation) reportWork() {
+	for _, t := range e.work {
+		w := t.work
+		line := fmt.Sprintf("%s requests of %s tokens in %s", grouped(w.Requests), grouped(int(w.Tokens)), timeText(w.Time))
+		if w.Computed > 0 {
+			line += fmt.Sprintf("; %s tokens computed, about %s saved by shared beginnings", grouped(int(w.Computed)), timeText(max(0, w.Saved())))
+		}
+		e.app.notef("plumb: %s: %s", t.task, line)
+	}
 }
 
 // rolling scores the text.
@@ -300,11 +420,20 @@ func (e *evaluation) keep(scores []score) error {
 	var records []results.Record
 	for _, s := range scores {
 		records = append(records, results.Record{
-			Experiment: "eval", Trial: trial[:16], Keys: map[string]string{"model": s.Model}, Metric: s.Task + "/" + s.Metric,
+			Experiment: "eval", Trial: trial[:16], Keys: s.keys(), Metric: s.Task + "/" + s.Metric,
 			Value: s.Value, Unit: s.Unit, StdErr: s.StdErr, N: s.N, Items: s.Items, Tokens: s.TokenHash, Status: s.Status, Note: s.Note,
 		})
 	}
 	return unwritten(results.WriteRecords(filepath.Join(e.options.output, "records.jsonl"), records))
+}
+
+// keys are what a record says of the model and of what stood before the items.
+func (s score) keys() map[string]string {
+	keys := map[string]string{"model": s.Model}
+	if s.Shots > 0 {
+		keys["shots"] = strconv.Itoa(s.Shots)
+	}
+	return keys
 }
 
 // readDocuments reads and tokenises a text.

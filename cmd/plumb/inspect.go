@@ -67,7 +67,7 @@ func inspectRequests(a *app, name string, o sourceOptions) error {
 	if err != nil {
 		return err
 	}
-	loaded, err := loadTasks([]string{name}, src)
+	loaded, err := loadTasks("", []string{name}, src)
 	if err != nil {
 		return err
 	}

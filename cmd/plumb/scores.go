@@ -21,7 +21,9 @@ type score struct {
 	Task      string         `json:"task"` // "text" for --text
 	Version   string         `json:"version"`
 	Split     string         `json:"split,omitempty"`
-	Shots     int            `json:"shots"` // solved examples shown before each item: none
+	Shots     int            `json:"shots"`                // solved examples shown before each item
+	ShotsFrom string         `json:"shots_from,omitempty"` // where they are from
+	ShotsPick string         `json:"shots_pick,omitempty"` // which of those
 	Metric    string         `json:"metric"`
 	Value     *float64       `json:"value"` // null when Status is not ok
 	Unit      string         `json:"unit"`
@@ -29,9 +31,12 @@ type score struct {
 	N         int            `json:"n"`      // items, tokens or bytes
 	Clusters  int            `json:"clusters,omitempty"`
 	Chance    *float64       `json:"chance,omitempty"`
-	Truncated int            `json:"truncated"` // items whose context was cut
-	Shifted   int            `json:"shifted"`   // choices with a token across the border of context and continuation
-	Unscored  int            `json:"unscored"`  // items that could not be scored
+	Truncated int            `json:"truncated"`                  // items whose context was cut
+	Shifted   int            `json:"shifted"`                    // choices with a token across the border of context and continuation
+	Unscored  int            `json:"unscored"`                   // items that could not be scored
+	Requested int64          `json:"tokens_requested,omitempty"` // that the requests would take each by itself
+	Computed  int64          `json:"tokens_computed,omitempty"`  // that they took
+	Protocol  string         `json:"protocol,omitempty"`         // how items were scored
 	BOS       string         `json:"bos"`
 	Context   int            `json:"context"` // of the model, in tokens
 	Data      string         `json:"data"`    // what was read
@@ -88,7 +93,7 @@ func writeScoreJSON(a *app, _ io.Writer, scores []score, _ evalOptions) error {
 }
 
 // scoreHeader names the columns of tables for people.
-var scoreHeader = []string{"task", "version", "shots", "metric", "#value", "", "#stderr", "#n", "#chance"}
+var scoreHeader = []string{"task", "version", "shots", "metric", "#value", "", "#stderr", "#n", "#chance", "#computed"}
 
 // cells are those of a table for people; mark is that of a footnote.
 func (s score) cells(mark string) []string {
@@ -96,7 +101,7 @@ func (s score) cells(mark string) []string {
 	if mark != "" {
 		metric += " (" + mark + ")"
 	}
-	row := []string{s.Task, s.Version, strconv.Itoa(s.Shots), metric, string(s.Status), "", "", grouped(s.N), ""}
+	row := []string{s.Task, s.Version, strconv.Itoa(s.Shots), metric, string(s.Status), "", "", grouped(s.N), "", ""}
 	if s.Value != nil {
 		row[4] = fmt.Sprintf("%.4f", *s.Value)
 	}
@@ -105,6 +110,9 @@ func (s score) cells(mark string) []string {
 	}
 	if s.Chance != nil {
 		row[8] = fmt.Sprintf("%.4f", *s.Chance)
+	}
+	if s.Requested > 0 && s.Computed > 0 {
+		row[9] = fmt.Sprintf("%.0f %%", 100*float64(s.Computed)/float64(s.Requested))
 	}
 	return row
 }
@@ -192,11 +200,12 @@ func writePipes(w io.Writer, header []string, rows [][]string) error {
 
 func writeScoreCSV(_ *app, w io.Writer, scores []score, _ evalOptions) error {
 	table := csv.NewWriter(w)
-	table.Write([]string{"model", "task", "version", "shots", "metric", "value", "unit", "stderr", "n", "chance", "truncated", "unscored", "bos", "context", "status", "note"})
+	table.Write([]string{"model", "task", "version", "shots", "metric", "value", "unit", "stderr", "n", "chance", "truncated", "unscored", "bos", "context", "status", "note", "protocol", "tokens_requested", "tokens_computed"})
 	for _, s := range scores {
 		table.Write([]string{
 			results.EscapeCSV(s.Model), s.Task, s.Version, strconv.Itoa(s.Shots), s.Metric, floatText(s.Value), s.Unit, floatText(s.StdErr), strconv.Itoa(s.N),
 			floatText(s.Chance), strconv.Itoa(s.Truncated), strconv.Itoa(s.Unscored), s.BOS, strconv.Itoa(s.Context), string(s.Status), results.EscapeCSV(s.Note),
+			s.Protocol, strconv.FormatInt(s.Requested, 10), strconv.FormatInt(s.Computed, 10),
 		})
 	}
 	table.Flush()

@@ -22,7 +22,11 @@ func writeScoreHarness(_ *app, w io.Writer, scores []score, o evalOptions) error
 	if o.source.limit > 0 {
 		limit = fmt.Sprintf("%.1f", float64(o.source.limit))
 	}
-	if _, err := fmt.Fprintf(w, "plumb (pretrained=%s), gen_kwargs: (None), limit: %s, num_fewshot: None, batch_size: %d\n", scores[0].Model, limit, o.batch); err != nil {
+	shots := "None"
+	if o.source.shots.N > 0 {
+		shots = strconv.Itoa(o.source.shots.N)
+	}
+	if _, err := fmt.Fprintf(w, "plumb (pretrained=%s), gen_kwargs: (None), limit: %s, num_fewshot: %s, batch_size: %d\n", scores[0].Model, limit, shots, o.batch); err != nil {
 		return err
 	}
 	var rows [][]string

@@ -16,6 +16,8 @@ import (
 type sourceOptions struct {
 	data         []string
 	limit, items int
+	shots        tasks.Shots
+	tasksFiles   []string
 	world        experiments.World
 	given        *pflag.FlagSet
 }
@@ -26,12 +28,31 @@ func (o *sourceOptions) add(c *cobra.Command) {
 	f.StringArrayVar(&o.data, "data", nil, "folder with the files of tasks, or TASK=FILE for one of them; may be repeated")
 	f.IntVar(&o.limit, "limit", 0, "only the first so many items of each task (default: all)")
 	f.IntVar(&o.items, "items", 0, fmt.Sprintf("items of each task of the built-in world (default: %d)", tasks.DefaultItems))
+	f.IntVar(&o.shots.N, "shots", 0, "solved examples before each item: the first of a training file, else of the other items")
+	f.Uint64Var(&o.shots.Seed, "shots-seed", 0, "draws the examples of each item at random")
+	addTasksFiles(c, &o.tasksFiles)
 	f.Uint64Var(&o.world.Seed, "world-seed", 1, "of the built-in world (default: the one that the model was trained on, else 1)")
 	f.IntVar(&o.world.People, "world-people", 0, "people in it (default: likewise)")
 	f.IntVar(&o.world.Rooms, "world-rooms", 0, "rooms in it (default: likewise)")
 	f.Lookup("world-seed").DefValue = "0" // keeps "(default 1)" out of the help, which says more
 	o.given = f
 }
+
+// addTasksFiles adds the flag that names files with further tasks.
+func addTasksFiles(c *cobra.Command, files *[]string) {
+	c.Flags().StringArrayVar(files, "tasks-file", nil, "TOML file with tasks, or folder of such files; may be repeated")
+}
+
+// addTasks makes the tasks of files known, before names are looked up.
+func addTasks(files []string) error {
+	var wrong []error
+	for _, file := range files {
+		wrong = append(wrong, tasks.AddFile(file))
+	}
+	return errors.Join(wrong...)
+}
+
+func (o *sourceOptions) addTasks() error { return addTasks(o.tasksFiles) }
 
 // source checks the flags and returns where items come from. A flag about the
 // world wins over the world that the model was trained on.
@@ -44,11 +65,15 @@ func (o *sourceOptions) source(learned *experiments.World) (tasks.Source, error)
 	if o.items < 0 {
 		wrong = append(wrong, fmt.Errorf("--items=%d must be a number of items, or 0 for %d", o.items, tasks.DefaultItems))
 	}
+	if err := o.shots.Check(); err != nil {
+		wrong = append(wrong, fmt.Errorf("--shots: %w", err))
+	}
+	o.shots.Sample = o.given.Changed("shots-seed")
 	w := o.world
 	if learned != nil {
 		w = o.overriding(*learned)
 	}
-	src.Limit, src.Items = o.limit, o.items
+	src.Limit, src.Items, src.Shots = o.limit, o.items, o.shots
 	if err := w.Validate(); err != nil {
 		wrong = append(wrong, fmt.Errorf("--world-people, --world-rooms: %w", err))
 		return src, errors.Join(wrong...)
@@ -81,8 +106,8 @@ type loadedTask struct {
 
 // loadTasks loads every task that names stand for, or says of all that cannot
 // be loaded why.
-func loadTasks(names []string, src tasks.Source) ([]loadedTask, error) {
-	resolved, err := tasks.Resolve(names...)
+func loadTasks(protocol string, names []string, src tasks.Source) ([]loadedTask, error) {
+	resolved, err := tasks.ResolveProtocol(protocol, names...)
 	if err != nil {
 		return nil, err
 	}
