@@ -89,7 +89,7 @@ func (e *estimator) load(t *identity) error {
 			before := ""
 			for i, c := range item.Choices {
 				if i == 0 || c.Context != before {
-					length += len(c.Context)
+					length += len(item.Before) + len(c.Context)
 				}
 				before = c.Context
 				length += len(c.Continuation)

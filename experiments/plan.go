@@ -146,10 +146,13 @@ func planTasks(trials []*identity, src *sources, seeds int) ([]PlannedTask, erro
 	return planned, nil
 }
 
-// chanceOf is the accuracy of guessing.
+// chanceOf is the accuracy of guessing; 0 where nothing is chosen.
 func chanceOf(items []tasks.Item) float64 {
 	sum := 0.
 	for _, item := range items {
+		if len(item.Choices) < 2 {
+			return 0
+		}
 		sum += 1 / float64(len(item.Choices))
 	}
 	return sum / float64(max(1, len(items)))

@@ -162,7 +162,11 @@ func (s *scoring) refuse(name string, o Outcome) {
 		panic("experiments: a checked task is gone: " + err.Error())
 	}
 	for _, metric := range task.Metrics {
-		s.add(results.Record{Metric: name + "/" + metric, Unit: "share", Status: o.Status, Note: o.Note})
+		measure, err := results.Measures.Get(metric)
+		if err != nil {
+			panic("experiments: a task has an unknown metric: " + err.Error())
+		}
+		s.add(results.Record{Metric: name + "/" + metric, Unit: measure.Unit, Status: o.Status, Note: o.Note})
 	}
 }
 
@@ -171,11 +175,11 @@ func (s *scoring) task(ctx context.Context, m *model.Model, tok *tokenizer.Token
 	if err != nil {
 		return err
 	}
-	items, _, err := s.sources.load(s.Trial, name)
+	items, from, err := s.sources.load(s.Trial, name)
 	if err != nil {
 		return err
 	}
-	r, err := eval.MultipleChoice(ctx, m, tok, items, eval.Options{BOS: bosSetting, Progress: func(done, total int) {
+	r, err := eval.Score(ctx, m, tok, task, items, eval.Options{BOS: bosSetting, Shots: from.ShotsText(), Progress: func(done, total int) {
 		s.Progress(Progress{Done: number*total + done, Total: len(s.Trial.Tasks) * total})
 	}})
 	if errors.Is(err, eval.ErrInvalid) {
@@ -204,7 +208,7 @@ func (s *scoring) measured(task tasks.Task, name string, r eval.Result, hash str
 	}
 	for _, metric := range metrics {
 		record := results.Record{
-			Metric: name + "/" + metric.Name, Unit: "share", Items: hash, Tokens: r.TokenHash,
+			Metric: name + "/" + metric.Name, Unit: metric.Unit, Items: hash, Tokens: r.TokenHash,
 			Status: results.StatusOK, Note: metric.Note,
 		}
 		measure(&record, metric.Value, metric.StdErr, metric.N)

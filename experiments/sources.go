@@ -105,13 +105,14 @@ func (s *sources) load(t *Trial, name string) ([]tasks.Item, tasks.Provenance, e
 	if err != nil {
 		return nil, tasks.Provenance{}, err
 	}
-	key := fmt.Sprintf("%s %d %d %d %+v", name, t.Settings.Limit, t.Settings.Items, t.Settings.Data.World.Seed, built.Options())
+	key := fmt.Sprintf("%s %d %d %d %d %+v", name, t.Settings.Limit, t.Settings.Items, t.Settings.Shots, t.Settings.Data.World.Seed, built.Options())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	loaded, ok := s.items[key]
 	if !ok {
 		from := s.from
 		from.World, from.Items, from.Limit = built, t.Settings.Items, t.Settings.Limit
+		from.Shots.N = t.Settings.Shots
 		loaded.items, loaded.from, loaded.err = tasks.Load(name, from)
 		s.items[key] = loaded
 	}

@@ -35,6 +35,7 @@ type Settings struct {
 	Tasks  []string `toml:"tasks" json:"tasks"` // names of tasks or groups
 	Limit  int      `toml:"limit" json:"limit"` // only the first so many items of each task; 0 means all
 	Items  int      `toml:"items" json:"items"` // items made of each built-in kind; 0 means tasks.DefaultItems
+	Shots  int      `toml:"shots" json:"shots"` // solved examples before each item, the first that can stand there
 	Data   Data     `toml:"data" json:"data"`
 	Model  Model    `toml:"model" json:"model"`
 	Budget Budget   `toml:"budget" json:"budget"`

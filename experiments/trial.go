@@ -93,6 +93,9 @@ func (t *Trial) check(r *report) {
 	t.Settings.Data.check(r, t.Tasks)
 	checkNonNegative(r, "limit", t.Settings.Limit)
 	checkNonNegative(r, "items", t.Settings.Items)
+	if err := (tasks.Shots{N: t.Settings.Shots}).Check(); err != nil {
+		r.at("shots", "%v", err)
+	}
 	t.solve(r)
 	t.Tuned = t.Settings.Train.candidates(r)
 	for _, c := range append([]Candidate{{Train: t.Settings.Train.Config}}, t.Tuned...) {

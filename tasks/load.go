@@ -53,6 +53,19 @@ type Provenance struct {
 	ShotsPick string `json:"shots_pick,omitempty"` // Shots.String: which of them
 }
 
+// ShotsText says which solved examples stand before each item, as part of a
+// protocol's name; it is empty where there are none.
+func (p Provenance) ShotsText() string {
+	if p.Shots == 0 {
+		return ""
+	}
+	source := p.ShotsFrom
+	if source != OtherItems {
+		source = filepath.Base(source)
+	}
+	return fmt.Sprintf("%d shots, %s, of %s", p.Shots, p.ShotsPick, source)
+}
+
 // ParseSource reads the values of a command line's data settings: a folder, or
 // TASK=FILE for one task, which wins over the folder.
 func ParseSource(values []string) (Source, error) {

@@ -236,7 +236,7 @@ func (e *evaluation) task(t loadedTask) ([]score, error) {
 		Context: e.model.model.Context(), Data: t.from.File, DataHash: t.from.Hash, Status: results.StatusOK,
 	}
 	o := e.evalOptions(t.name, "items")
-	o.Shots = shotsText(t.from)
+	o.Shots = t.from.ShotsText()
 	if t.task.Kind == tasks.Text && t.task.Cut != tasks.Rolling {
 		o.Windows = e.options.source.limit
 	}
@@ -258,19 +258,6 @@ func (e *evaluation) task(t loadedTask) ([]score, error) {
 		return nil, err
 	}
 	return base.measured(r, t.task.Metrics)
-}
-
-// shotsText says which solved examples stand before the items of a task; it is
-// empty where there are none.
-func shotsText(from tasks.Provenance) string {
-	if from.Shots == 0 {
-		return ""
-	}
-	source := from.ShotsFrom
-	if source != tasks.OtherItems {
-		source = filepath.Base(source)
-	}
-	return fmt.Sprintf("%d shots, %s, of %s", from.Shots, from.ShotsPick, source)
 }
 
 // measured returns s with each of the metrics of a result.

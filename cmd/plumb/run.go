@@ -69,18 +69,23 @@ figures.`,
 
 // specOptions are the flags of commands that read a spec.
 type specOptions struct {
-	set  []string
-	data []string
+	set   []string
+	data  []string
+	tasks []string // files that state some
 }
 
 func (o *specOptions) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&o.set, "set", nil, "change a key of the spec, such as --set train.tokens=1e6; may be repeated")
 	c.Flags().StringArrayVar(&o.data, "data", nil, "folder with texts and the files of tasks, or TASK=FILE for one of them; may be repeated")
+	addTasksFiles(c, &o.tasks)
 }
 
 // load reads the spec and says where its data are; mistakes in both are
 // reported together.
 func (o *specOptions) load(a *app, name string) (*experiments.Spec, tasks.Source, error) {
+	if err := addTasks(o.tasks); err != nil {
+		return nil, tasks.Source{}, err
+	}
 	var spec *experiments.Spec
 	var err error
 	if name == "-" {
