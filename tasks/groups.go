@@ -131,6 +131,7 @@ func expand(name string) ([]string, error) {
 		return []string{full}, nil
 	}
 	hint := registry.Hint(name, append(known, slices.Sorted(maps.Keys(aliases))...))
+	plain := where(func(name string, _ Task) bool { return !strings.Contains(name, "@") })
 	return nil, fmt.Errorf("no task named %q (have %s; groups %s)%s", name,
-		strings.Join(All.Names(), ", "), strings.Join(Groups(), ", "), hint)
+		strings.Join(plain, ", "), strings.Join(Groups(), ", "), hint)
 }

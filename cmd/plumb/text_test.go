@@ -67,14 +67,14 @@ func TestScoresThatAreNoNumbers(t *testing.T) {
 	scores := score{Model: "=m", Task: "x|y", Version: "1.0", BOS: "always"}.invalid([]string{"acc"}, "log-probability is NaN")
 	tests := map[string]string{
 		"text": "=m, context of 0 tokens, bos always\n\n" +
-			"task  version  shots  metric     value    stderr  n  chance\n" +
-			"─────────────────────────────────────────────────────────────\n" +
+			"task  version  shots  metric     value    stderr  n  chance  computed\n" +
+			"───────────────────────────────────────────────────────────────────────\n" +
 			"x|y   1.0      0      acc (a)  invalid            0\n\n(a) log-probability is NaN\n",
-		"csv": "model,task,version,shots,metric,value,unit,stderr,n,chance,truncated,unscored,bos,context,status,note\n" +
-			"'=m,x|y,1.0,0,acc,,,,0,,0,0,always,0,invalid,log-probability is NaN\n",
-		"markdown": "| task | version | shots | metric | value |  | stderr | n | chance |\n" +
-			"| --- | --- | --- | --- | ---: | --- | ---: | ---: | ---: |\n" +
-			"| x\\|y | 1.0 | 0 | acc (a) | invalid |  |  | 0 |  |\n\n\\=m, context of 0 tokens, bos always  \n(a) log-probability is NaN\n",
+		"csv": "model,task,version,shots,metric,value,unit,stderr,n,chance,truncated,unscored,bos,context,status,note,protocol,tokens_requested,tokens_computed\n" +
+			"'=m,x|y,1.0,0,acc,,,,0,,0,0,always,0,invalid,log-probability is NaN,,0,0\n",
+		"markdown": "| task | version | shots | metric | value |  | stderr | n | chance | computed |\n" +
+			"| --- | --- | --- | --- | ---: | --- | ---: | ---: | ---: | ---: |\n" +
+			"| x\\|y | 1.0 | 0 | acc (a) | invalid |  |  | 0 |  |  |\n\n\\=m, context of 0 tokens, bos always  \n(a) log-probability is NaN\n",
 		"lm-eval": "plumb (pretrained==m), gen_kwargs: (None), limit: None, num_fewshot: None, batch_size: 0\n" +
 			"|Tasks|Version|Filter|n-shot|Metric| |Value| |Stderr|\n" +
 			"|-----|------:|------|-----:|------|-|----:|-|-----:|\n" +
