@@ -89,13 +89,9 @@ func MultipleChoice(ctx context.Context, m Model, tok Tokenizer, items []tasks.I
 		result:  Result{BOS: o.BOS, Context: m.Context(), Protocol: o.protocol(ruleNames[o.Rule] + ", bos " + o.BOS)},
 	}
 	s.caller = newCaller(m, &s.result.Work)
-	for start := 0; start < len(items); start += o.Batch {
-		o.Progress(start, len(items))
-		if err := s.batch(ctx, items[start:min(start+o.Batch, len(items))]); err != nil {
-			return Result{}, err
-		}
+	if err := s.all(ctx, items, o); err != nil {
+		return Result{}, err
 	}
-	o.Progress(len(items), len(items))
 	s.result.TokenHash = s.caller.sum()
 	return s.result, nil
 }
@@ -130,29 +126,63 @@ type request struct {
 	name string // of its item
 }
 
-func (s *choiceScorer) batch(ctx context.Context, items []tasks.Item) error {
-	var requests []request
-	first := len(s.result.Items)
-	for _, item := range items {
-		requests = append(requests, s.add(item)...)
+// all scores the items batch by batch. While the model scores one, the next is
+// made into tokens.
+func (s *choiceScorer) all(ctx context.Context, items []tasks.Item, o Options) error {
+	next := s.prepare(items[:min(o.Batch, len(items))])
+	for start := 0; start < len(items); start += o.Batch {
+		o.Progress(start, len(items))
+		batch, ready := next, make(chan choiceBatch, 1)
+		after := items[min(start+o.Batch, len(items)):]
+		go func() { ready <- s.prepare(after[:min(o.Batch, len(after))]) }()
+		err := s.score(ctx, batch)
+		next = <-ready
+		if err != nil {
+			return err
+		}
 	}
-	sums, greedy, err := s.caller.score(ctx, requests)
+	o.Progress(len(items), len(items))
+	return nil
+}
+
+// A choiceBatch is items as the model gets them, and their part of the result,
+// still without sums.
+type choiceBatch struct {
+	requests []request
+	Result
+}
+
+// prepare makes items into tokens.
+func (s *choiceScorer) prepare(items []tasks.Item) choiceBatch {
+	var b choiceBatch
+	for _, item := range items {
+		s.add(&b, item)
+	}
+	return b
+}
+
+// score fills in the sums of a batch and adds it to the result.
+func (s *choiceScorer) score(ctx context.Context, b choiceBatch) error {
+	sums, greedy, err := s.caller.score(ctx, b.requests)
 	if err != nil {
 		return err
 	}
 	row := 0
-	for _, item := range s.result.Items[first:] {
+	for _, item := range b.Items {
 		for c := range item.Choices {
 			item.Choices[c].Sum, item.Choices[c].Greedy = sums[row], greedy[row]
 			row++
 		}
 	}
+	r := &s.result
+	r.Items, r.Shifted, r.Unscored = append(r.Items, b.Items...), append(r.Shifted, b.Shifted...), append(r.Unscored, b.Unscored...)
+	r.Tokens += b.Tokens
+	r.Truncated += b.Truncated
 	return nil
 }
 
-// add appends item, still without sums, to the result and returns its requests;
-// or none, if one of its choices cannot be scored.
-func (s *choiceScorer) add(item tasks.Item) []request {
+// add appends item to b; without requests if one of its choices cannot be scored.
+func (s *choiceScorer) add(b *choiceBatch, item tasks.Item) {
 	scored := results.Item{ID: item.ID, Cluster: item.Cluster, Gold: item.Gold}
 	var requests []request
 	var shifted []Remark
@@ -161,8 +191,8 @@ func (s *choiceScorer) add(item tasks.Item) []request {
 		choice := item.Choices[i]
 		row, from, dropped, reason := span.cut(s.result.Context)
 		if reason != "" {
-			s.result.Unscored = append(s.result.Unscored, Remark{item.ID, i, reason})
-			return nil
+			b.Unscored = append(b.Unscored, Remark{item.ID, i, reason})
+			return
 		}
 		if span.shift != "" {
 			shifted = append(shifted, Remark{item.ID, i, span.shift})
@@ -174,14 +204,14 @@ func (s *choiceScorer) add(item tasks.Item) []request {
 		})
 	}
 	for _, c := range scored.Choices {
-		s.result.Tokens += c.Tokens
+		b.Tokens += c.Tokens
 	}
-	s.result.Items = append(s.result.Items, scored)
-	s.result.Shifted = append(s.result.Shifted, shifted...)
+	b.Items = append(b.Items, scored)
+	b.Shifted = append(b.Shifted, shifted...)
 	if truncated > 0 {
-		s.result.Truncated++
+		b.Truncated++
 	}
-	return requests
+	b.requests = append(b.requests, requests...)
 }
 
 // otherBytes is the number of bytes of a choice without its delimiter where it
