@@ -96,7 +96,9 @@ func (m *matcher) longest(text string) (found *addedToken, length int) {
 }
 
 // split calls part for the texts between tokens and token for the tokens, in
-// order. Special tokens are left in the texts unless asked for.
+// order. Special tokens are left in the texts unless asked for. A token in the
+// spaces that the one before has taken is found all the same, and texts go on
+// after it: so does the Hugging Face library.
 func (m *matcher) split(text string, specials bool, part func(text string, at int), token func(id int32)) {
 	start := 0 // of the text not yet passed on
 	for at := 0; at < len(text); {
@@ -105,22 +107,22 @@ func (m *matcher) split(text string, specials bool, part func(text string, at in
 			at++
 			continue
 		}
-		if found.Special && !specials || found.SingleWord && !aloneAt(text, at, at+n) {
-			at += n
+		from, to := at, at+n
+		at = to
+		if found.Special && !specials || found.SingleWord && !aloneAt(text, from, to) {
 			continue
 		}
-		before, after := at, at+n
-		if found.Lstrip {
-			before = start + len(strings.TrimRightFunc(text[start:at], unicode.IsSpace))
+		if found.Lstrip && from > start {
+			from = start + len(strings.TrimRightFunc(text[start:from], unicode.IsSpace))
 		}
 		if found.Rstrip {
-			after = len(text) - len(strings.TrimLeftFunc(text[after:], unicode.IsSpace))
+			to = len(text) - len(strings.TrimLeftFunc(text[to:], unicode.IsSpace))
 		}
-		if before > start {
-			part(text[start:before], start)
+		if from > start {
+			part(text[start:from], start)
 		}
 		token(int32(found.ID))
-		start, at = after, after
+		start = to
 	}
 	if start < len(text) {
 		part(text[start:], start)

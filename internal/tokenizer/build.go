@@ -33,7 +33,7 @@ func (t *Tokenizer) setTokens(vocab vocabulary, added []addedToken, d decoding) 
 		if err := names.put(a.ID, a.Content); err != nil {
 			return err
 		}
-		asIs[a.ID] = true
+		asIs[a.ID] = a.Special || d.byteLevel
 		if a.Special {
 			t.special[int32(a.ID)] = true
 		}
@@ -57,7 +57,8 @@ func (n nameTable) put(id int64, name string) error {
 	return nil
 }
 
-// decodeAll turns names into what they decode to. Added tokens are not spelled.
+// decodeAll turns names into what they decode to. Those that are asIs stand for
+// themselves: special tokens, and tokens added to a vocabulary that spells bytes.
 func (t *Tokenizer) decodeAll(names nameTable, asIs map[int64]bool, d decoding) error {
 	ids := slices.Sorted(maps.Keys(names))
 	if len(ids) == 0 {
@@ -168,7 +169,7 @@ func (t *Tokenizer) takeWhole(ids map[string]int32) {
 func (t *Tokenizer) setAdded(added []addedToken) (err error) {
 	var raw, normalized []addedToken
 	for _, a := range added {
-		if a.Normalized && len(t.normalize) > 0 {
+		if a.Normalized {
 			normalized = append(normalized, a)
 		} else {
 			raw = append(raw, a)

@@ -18,7 +18,7 @@ const (
 
 // Decode returns the text of ids. Special tokens appear by name; an id outside
 // the vocabulary appears as U+FFFD. The space that a tokenizer puts in front of
-// a text is taken off again. Bytes that are not UTF-8 are passed on.
+// a text is taken off again, also after special tokens. Bytes that are not UTF-8 are passed on.
 func (t *Tokenizer) Decode(ids []int32) string {
 	var text strings.Builder
 	s := Stream{t: t}
@@ -83,7 +83,10 @@ func (s *Stream) bytes(id int32) string {
 		return string(unicode.ReplacementChar)
 	}
 	token := t.tokens[id]
-	if s.begun || t.front == keepSpaces || t.special[id] {
+	if t.special[id] && id != t.symbols.unknown {
+		return token
+	}
+	if s.begun || t.front == keepSpaces {
 		return token
 	}
 	if t.front == dropAllSpaces {

@@ -21,12 +21,13 @@ const (
 	maxFile  = 100 << 20 // bytes
 )
 
-// Load reads a tokenizer from a file or from the folder of a model. A folder is
-// searched for tokenizer.json, tokenizer.model, vocab.json with merges.txt and
-// tok512.bin, in this order; its tokenizer_config.json says which tokens begin
-// and end a text. A GGUF file has its tokenizer inside. Whatever a file asks for that is not done here, be it a
-// normalizer or another pattern of words, is an error that names it: ids that are
-// nearly right would be worse.
+// Load reads a tokenizer from a file (one of those below, or a GGUF file with
+// its name's ending) or from the folder of a model. A folder is searched for
+// tokenizer.json, tokenizer.model, vocab.json with merges.txt and tok512.bin, in
+// this order; its tokenizer_config.json says which tokens begin and end a text.
+// Whatever a file asks for that is not done here, be it a normalizer or another
+// pattern of words, is an error that names it: ids that are nearly right would
+// be worse.
 func Load(path string) (*Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -80,32 +81,28 @@ func loadFile(path string) (*Tokenizer, error) {
 
 // parseAny tells kinds of files by how they begin.
 func parseAny(data []byte, config *configJSON) (*Tokenizer, error) {
-	trimmed := bytes.TrimLeft(data, " \t\r\n\ufeff")
+	trimmed := bytes.TrimLeft(data, " \t\r\n")
 	switch {
 	case len(data) == 0:
 		return nil, errors.New("the file is empty")
 	case bytes.HasPrefix(data, []byte("GGUF")):
 		return nil, errors.New("a GGUF file needs a name that ends in .gguf")
-	case trimmed[:min(1, len(trimmed))] != nil && bytes.HasPrefix(trimmed, []byte("{")):
+	case bytes.HasPrefix(trimmed, []byte("{")):
 		return parse(trimmed, config)
 	case isRanks(data):
 		return nil, errors.New("a file of tiktoken ranks does not say how words are cut: convert it to a tokenizer.json")
-	case data[0] == 0x0a: // field 1 of a message: a piece
-		t, err := parseSentencePiece(data, config)
-		if err != nil && len(data) > 8 && isLlama2c(data) {
-			return parseLlama2c(data)
-		}
-		return t, err
 	case isLlama2c(data):
 		return parseLlama2c(data)
+	case data[0] == 0x0a: // field 1 of a message: a piece
+		return parseSentencePiece(data, config)
 	}
 	return nil, errors.New("no tokenizer: neither a tokenizer.json nor a SentencePiece model nor a tokenizer of llama2.c")
 }
 
 // isLlama2c says whether the first token is the unknown one of such a file.
 func isLlama2c(data []byte) bool {
-	const first = "\x05\x00\x00\x00<unk>"
-	return len(data) >= 8+len(first) && string(data[8:8+len(first)]) == first
+	const at, first = 8, "\x05\x00\x00\x00<unk>" // after the longest length and the first score
+	return len(data) >= at+len(first) && string(data[at:at+len(first)]) == first
 }
 
 // isRanks says whether the first line is base64, a space and a rank.

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 
 	"plumb/internal/gguf"
@@ -21,6 +22,7 @@ const (
 	ggufAddBOS = "tokenizer.ggml.add_bos_token"
 	ggufAddEOS = "tokenizer.ggml.add_eos_token"
 	ggufSpace  = "tokenizer.ggml.add_space_prefix"
+	ggufTrim   = "tokenizer.ggml.remove_extra_whitespaces"
 )
 
 // loadGGUF reads the tokenizer of the model in the GGUF file at path.
@@ -56,6 +58,9 @@ func partsOfGGUF(f *gguf.File) (Parts, error) {
 	take(r, ggufMerges, &p.Merges)
 	p.BOS, p.EOS = r.id(ggufBOS), r.id(ggufEOS)
 	p.AddBOS, p.AddEOS, p.AddSpacePrefix = r.flag(ggufAddBOS), r.flag(ggufAddEOS), r.flag(ggufSpace)
+	if trim := r.flag(ggufTrim); trim != nil && *trim {
+		r.errs = append(r.errs, fmt.Errorf("%s is true, which is not supported", ggufTrim))
+	}
 	return p, errors.Join(r.errs...)
 }
 
@@ -84,6 +89,8 @@ func (r *ggufParts) id(key string) int32 {
 	}
 	v := reflect.ValueOf(value)
 	switch {
+	case v.CanUint() && v.Uint() == math.MaxUint32: // how some writers say that there is none
+		return none
 	case v.CanUint() && v.Uint() < maxVocab:
 		return int32(v.Uint())
 	case v.CanInt() && v.Int() >= 0 && v.Int() < maxVocab:

@@ -179,7 +179,7 @@ func lowercase(text string) string {
 
 func stripAccents(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
+		if unicode.Is(unicode.M, r) {
 			return -1
 		}
 		return r

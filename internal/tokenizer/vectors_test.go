@@ -15,8 +15,8 @@ import (
 // vectorFolders are those of ../shared/tokenizers that hold ids of independent
 // implementations, with every form of their vocabulary.
 var vectorFolders = map[string][]string{
-	"gpt2":      {"vocab.json"},
-	"llama-spm": {"tokenizer.model"},
+	"gpt2":      {"vocab.json", "ggml-vocab-gpt-2.gguf"},
+	"llama-spm": {"tokenizer.model", "ggml-vocab-llama-spm.gguf"},
 }
 
 // Ids of independent implementations, by folder, form and file.
@@ -145,7 +145,7 @@ func TestStories260K(t *testing.T) {
 		}
 	}
 	readJSON(t, golden.Shared(t, "models", "stories260K", "golden.json"), &want)
-	for _, form := range []string{"hf", "hf/tokenizer.model", "tok512.bin", "."} {
+	for _, form := range []string{"hf", "hf/tokenizer.model", "tok512.bin", ".", "gguf/stories260K-f32.gguf"} {
 		t.Run(form, func(t *testing.T) {
 			tok := load(t, golden.Shared(t, "models", "stories260K", form))
 			bos, add, ok := tok.BOS()
@@ -204,5 +204,32 @@ func TestMiniLlama3(t *testing.T) {
 	}
 	if got := tok.EncodeSpecial("<|begin_of_text|>hello<|end_of_text|>"); !slices.Equal(got, []int32{128000, 15339, 128001}) {
 		t.Errorf("with special tokens: %v", got)
+	}
+}
+
+// What is written to a GGUF file is the tokenizer.
+func TestGGUFParts(t *testing.T) {
+	for _, path := range [][]string{
+		{"tokenizers", "gpt2"}, {"tokenizers", "llama-spm"}, {"tokenizers", "mini-llama3-json"},
+		{"models", "tiny-random-gpt2"}, {"models", "stories260K", "tok512.bin"},
+	} {
+		t.Run(filepath.Join(path...), func(t *testing.T) {
+			tok := load(t, golden.Shared(t, path...))
+			parts, err := tok.Parts()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := New(parts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := sample + " <|endoftext|></s> Größe 中文 12345 ½\n\n  \t x"
+			if !slices.Equal(tok.Encode(text), again.Encode(text)) || tok.ends != again.ends || tok.Vocab() != again.Vocab() {
+				t.Errorf("ends %+v became %+v, ids %v became %v", tok.ends, again.ends, tok.Encode(text), again.Encode(text))
+			}
+			if _, err := Parse(again.JSON()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
