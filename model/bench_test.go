@@ -39,7 +39,7 @@ func frozenModel(b *testing.B, cfg arch.Config) *Model {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, p := range m.params {
+	for _, p := range m.arrays {
 		for i := range p.Data {
 			p.Data[i] = float32(i%113-56) * 1e-3
 		}
@@ -169,7 +169,7 @@ func BenchmarkDecoding(b *testing.B) {
 			reading = min(reading, machine.CPUTime()-start)
 		}).Seconds()
 		weights, read := 0, 0
-		for _, p := range m.params {
+		for _, p := range m.arrays {
 			weights += len(p.Data)
 			if p.Name != "position.weight" {
 				read += len(p.Data)

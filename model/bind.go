@@ -10,8 +10,12 @@ import (
 	"plumb/kernels"
 )
 
-// A binder hands out the parameters in the order of layout.
-type binder struct{ rest []Param }
+// A binder hands out the arrays of a model in the order of the layout.
+type binder struct {
+	rest  []Param
+	forms map[string]Form
+	err   error // the first that a form reported
+}
 
 func (b *binder) next() (data, grad []float32) {
 	p := b.rest[0]
@@ -19,13 +23,48 @@ func (b *binder) next() (data, grad []float32) {
 	return p.Data, p.Grad
 }
 
-func (b *binder) linear(out, in int, bias bool) *Dense {
+// linear binds the matrix whose arrays come next, in the form that it is in.
+func (b *binder) linear(out, in int, bias bool) Linear {
+	slot := slotOf(b.rest[0].Name)
+	if form := b.forms[slot]; form != nil {
+		return b.formed(slot, form, out, in, bias)
+	}
 	d := &Dense{Out: out, In: in}
 	d.Weight, d.gradWeight = b.next()
 	if bias {
 		d.Bias, d.gradBias = b.next()
 	}
 	return d
+}
+
+func (b *binder) formed(slot string, form Form, out, in int, bias bool) Linear {
+	arrays, err := form.Arrays(out, in)
+	for i := range arrays {
+		arrays[i].Bytes = b.rest[0].bytes
+		arrays[i].Data, arrays[i].Grad = b.next()
+	}
+	var offset Bias
+	if bias {
+		offset.Data, offset.Grad = b.next()
+	}
+	var l Linear
+	if err == nil {
+		l, err = form.Bind(out, in, arrays, offset)
+	}
+	if err != nil && b.err == nil {
+		b.err = fmt.Errorf("%s as %s: %w", slot, form.Kind(), err)
+	}
+	return l
+}
+
+// table binds the token table.
+func (b *binder) table(c arch.Config) Table {
+	l := b.linear(c.Vocab, c.TokenWidth(), false)
+	t, ok := l.(Table)
+	if !ok && b.err == nil {
+		b.err = fmt.Errorf("embedding as %s: this form has no rows to look up", b.forms["embedding"].Kind())
+	}
+	return t
 }
 
 func (b *binder) norm(c arch.Config) *norm {
@@ -48,21 +87,27 @@ func (b *binder) norms(into *norms, c arch.Config, part string) {
 
 // head binds the output matrix, whose weights are the token table where it is
 // tied.
-func (b *binder) head(c arch.Config, embedding, gradEmbedding []float32) *Dense {
-	d := &Dense{Out: c.Vocab, In: c.TokenWidth(), Weight: embedding, gradWeight: gradEmbedding}
+func (b *binder) head(c arch.Config, table Table) Linear {
 	if !c.TiedHead {
-		d.Weight, d.gradWeight = b.next()
+		return b.linear(c.Vocab, c.TokenWidth(), c.HeadBias)
 	}
-	if c.HeadBias {
-		d.Bias, d.gradBias = b.next()
+	if !c.HeadBias {
+		return table
 	}
-	return d
+	tied, ok := table.(*Dense)
+	if !ok && b.err == nil {
+		b.err = fmt.Errorf("embedding as %s: a table that is also an output matrix with a bias can only be dense", b.forms["embedding"].Kind())
+		tied = &Dense{}
+	}
+	d := *tied
+	d.Bias, d.gradBias = b.next()
+	return &d
 }
 
-// bind points the parts of m at their parameters.
-func (m *Model) bind() {
-	c, b := m.cfg, &binder{m.params}
-	m.embedding, m.gradEmbed = b.next()
+// bind points the parts of m at their arrays.
+func (m *Model) bind() error {
+	c, b := m.cfg, &binder{rest: m.arrays, forms: m.forms}
+	m.table = b.table(c)
 	if c.Projected() {
 		m.projectIn = b.linear(c.Width, c.TokenWidth(), false)
 	}
@@ -82,10 +127,11 @@ func (m *Model) bind() {
 	if c.Projected() {
 		m.projectOut = b.linear(c.TokenWidth(), c.Width, false)
 	}
-	m.head = b.head(c, m.embedding, m.gradEmbed)
+	m.head = b.head(c, m.table)
 	if len(b.rest) != 0 {
-		panic(fmt.Sprintf("model: %d parameters of the layout were not bound", len(b.rest)))
+		panic(fmt.Sprintf("model: %d arrays of the layout were not bound", len(b.rest)))
 	}
+	return b.err
 }
 
 func bindBlock(c arch.Config, b *binder, heads []kernels.Heads) *block {

@@ -7,10 +7,10 @@ import "plumb/kernels"
 func (m *Model) embed(p *pass) {
 	if m.projectIn != nil {
 		embedded := m.embedded(p)
-		m.lookUp(embedded, p.tokens)
+		m.table.LookUp(embedded, p.tokens)
 		m.projectIn.Forward(p.x, embedded, p.rows)
 	} else {
-		m.lookUp(p.x, p.tokens)
+		m.table.LookUp(p.x, p.tokens)
 	}
 	if m.embedScale != 1 {
 		kernels.Scale(p.x, m.embedScale)
@@ -35,11 +35,19 @@ func (m *Model) embedBack(p *pass) {
 		kernels.Scale(g.dx, m.embedScale)
 	}
 	if m.projectIn == nil {
-		kernels.EmbeddingBack(m.gradEmbed, g.dx, p.tokens)
+		m.lookUpBack(g.dx, p.tokens)
 		return
 	}
 	embedded, dx := m.embedded(p), g.normed[:p.rows*m.cfg.TokenWidth()]
-	kernels.Embedding(embedded, m.embedding, p.tokens)
+	m.table.LookUp(embedded, p.tokens)
 	back(m.projectIn).Backward(dx, g.dx, embedded, p.rows)
-	kernels.EmbeddingBack(m.gradEmbed, dx, p.tokens)
+	m.lookUpBack(dx, p.tokens)
+}
+
+func (m *Model) lookUpBack(dy []float32, tokens []int32) {
+	t, ok := m.table.(trainableTable)
+	if !ok {
+		panic("model: this form of token table cannot be trained")
+	}
+	t.LookUpBack(dy, tokens)
 }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -31,6 +32,7 @@ const Format = "plumb-model-1"
 const (
 	formatKey   = "format"
 	configKey   = "config"
+	formsKey    = "forms" // of a model that is not dense throughout
 	checksumKey = "sha256"
 )
 
@@ -54,7 +56,15 @@ func (m *Model) Save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return WriteArrays(filepath.Join(dir, WeightsFile), Format, map[string]string{configKey: string(compact)}, m.arrays())
+	metadata := map[string]string{configKey: string(compact)}
+	if len(m.forms) > 0 {
+		forms, err := encodeForms(m.forms)
+		if err != nil {
+			return err
+		}
+		metadata[formsKey] = string(forms)
+	}
+	return WriteArrays(filepath.Join(dir, WeightsFile), Format, metadata, m.contents())
 }
 
 // IndexFile names the files of weights where there are several.
@@ -112,21 +122,33 @@ func loadOwn(weights *safetensors.Set) (*Model, error) {
 	if err := strictJSON(weights.Metadata[configKey], &cfg); err != nil {
 		return nil, fmt.Errorf("config in the metadata: %w", err)
 	}
+	var forms map[string]Form
+	if text, ok := weights.Metadata[formsKey]; ok {
+		var err error
+		if forms, err = decodeForms(text); err != nil {
+			return nil, fmt.Errorf("forms in the metadata: %w", err)
+		}
+	}
 	names := weights.Names()
-	m, err := build(cfg, func(s spec) error {
+	m, err := buildIn(cfg, forms, func(s spec) error {
 		dtype, shape, ok := weights.Info(s.name)
-		return s.mustBe(shape, ok && dtype == "F32", len(names))
-	}, func(s spec, dst []float32) error {
-		defer weights.Forget(s.name)
-		return weights.Decode(dst, s.name, 0)
+		return s.mustBe(shape, ok && dtype == cmp.Or(s.dtype, "F32"), len(names))
+	}, func(p Param) error {
+		defer weights.Forget(p.Name)
+		if p.dtype == "" {
+			return weights.Decode(p.Data, p.Name, 0)
+		}
+		t, err := weights.Tensor(p.Name)
+		copy(p.bytes, t.Data)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(names) != len(m.params) {
-		return nil, fmt.Errorf("%d arrays, but this shape has %d", len(names), len(m.params))
+	if len(names) != len(m.arrays) {
+		return nil, fmt.Errorf("%d arrays, but this shape has %d", len(names), len(m.arrays))
 	}
-	if checksum(weights.Metadata, m.arrays()) != weights.Metadata[checksumKey] {
+	if checksum(weights.Metadata, m.contents()) != weights.Metadata[checksumKey] {
 		return nil, ErrChecksum
 	}
 	return m, nil
@@ -142,24 +164,36 @@ func strictJSON(text string, into any) error {
 // fills one by one. Memory is taken only after check has found every array in
 // its shape, so that a config cannot ask for more than its file holds.
 func build(cfg arch.Config, check func(spec) error, read func(s spec, dst []float32) error) (*Model, error) {
+	return buildIn(cfg, nil, check, func(p Param) error {
+		return read(spec{name: p.Name, group: p.Group, shape: p.Shape, into: p.Into}, p.Data)
+	})
+}
+
+// buildIn is build for a model with matrices in forms. They are bound after all
+// arrays are read, so that a form can check what it is given.
+func buildIn(cfg arch.Config, forms map[string]Form, check func(spec) error, read func(p Param) error) (*Model, error) {
 	if err := errors.Join(cfg.Validate(), Runnable(cfg)); err != nil {
 		return nil, err
 	}
-	for _, s := range layout(cfg) {
+	specs, err := layoutIn(cfg, forms)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range specs {
 		if err := check(s); err != nil {
 			return nil, err
 		}
 	}
-	m, err := empty(cfg)
+	m, err := unbound(cfg, forms)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range m.params {
-		if err := read(spec{p.Name, p.Group, p.Shape, p.Into}, p.Data); err != nil {
+	for _, p := range m.arrays {
+		if err := read(p); err != nil {
 			return nil, err
 		}
 	}
-	return m, nil
+	return m, m.bind()
 }
 
 // mustBe wants the array of s, one of so many, to be there in its shape.
@@ -173,11 +207,11 @@ func (s spec) mustBe(got []int, ok bool, arrays int) error {
 	return nil
 }
 
-// arrays lists the weights of m.
-func (m *Model) arrays() []Array {
-	all := make([]Array, len(m.params))
-	for i, p := range m.params {
-		all[i] = Array{p.Name, p.Shape, p.Data}
+// contents lists all that m stores.
+func (m *Model) contents() []Array {
+	all := make([]Array, len(m.arrays))
+	for i, p := range m.arrays {
+		all[i] = Array{Name: p.Name, Shape: p.Shape, Data: p.Data, DType: p.dtype, Bytes: p.bytes}
 	}
 	return all
 }
@@ -187,6 +221,16 @@ type Array struct {
 	Name  string
 	Shape []int
 	Data  []float32
+	DType string // of other numbers than float32: their type as safetensors calls it,
+	Bytes []byte // and what they are
+}
+
+// tensor is a as it stands in a file.
+func (a Array) tensor() safetensors.Tensor {
+	if a.DType != "" {
+		return safetensors.Tensor{Name: a.Name, DType: a.DType, Shape: a.Shape, Data: a.Bytes}
+	}
+	return safetensors.Tensor{Name: a.Name, DType: "F32", Shape: a.Shape, Data: safetensors.Float32Bytes(a.Data)}
 }
 
 // Arrays is what ReadArrays found in a file.
@@ -205,7 +249,7 @@ func WriteArrays(path, format string, metadata map[string]string, arrays []Array
 	}
 	tensors := make([]safetensors.Tensor, len(arrays))
 	for i, a := range arrays {
-		tensors[i] = safetensors.Tensor{Name: a.Name, DType: "F32", Shape: a.Shape, Data: safetensors.Float32Bytes(a.Data)}
+		tensors[i] = a.tensor()
 	}
 	full[checksumKey] = checksum(full, arrays)
 	f, err := atomicfile.Create(path)
@@ -237,7 +281,7 @@ func ReadArrays(path, format string) (Arrays, error) {
 		if err != nil {
 			return Arrays{}, err
 		}
-		a := Array{name, shape, values}
+		a := Array{Name: name, Shape: shape, Data: values}
 		read.Data[name] = a
 		ordered = append(ordered, a)
 	}
@@ -267,7 +311,8 @@ func checksum(metadata map[string]string, arrays []Array) string {
 	arrays = slices.Clone(arrays)
 	slices.SortFunc(arrays, func(a, b Array) int { return strings.Compare(a.Name, b.Name) })
 	for _, a := range arrays {
-		fmt.Fprintf(h, "%q %v\n", a.Name, a.Shape)
+		fmt.Fprintf(h, "%q %v%s\n", a.Name, a.Shape, a.DType)
+		h.Write(a.Bytes)
 		for part := range slices.Chunk(a.Data, 1<<14) {
 			h.Write(safetensors.Float32Bytes(part))
 		}

@@ -61,7 +61,7 @@ func modelOfGGUF(f *gguf.File) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range m.params {
+	for _, p := range m.arrays {
 		if err := family.read(f, cfg, p); err != nil {
 			return nil, err
 		}

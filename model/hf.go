@@ -132,7 +132,7 @@ func ReadHFArrays(path, family string, cfg arch.Config) (map[string]Array, error
 		if err := file.check(s); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		a := Array{s.name, s.shape, make([]float32, s.size())}
+		a := Array{Name: s.name, Shape: s.shape, Data: make([]float32, s.size())}
 		if err := file.read(s, a.Data); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}

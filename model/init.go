@@ -23,7 +23,7 @@ type Init struct {
 // stream, named by seed and the array's name, so that shapes which have an
 // array in common start it alike.
 func (init Init) fill(m *Model, seed uint64) {
-	for _, p := range m.params {
+	for _, p := range m.arrays {
 		switch {
 		case p.Matrix():
 			normal(p.Data, init.spread(p, m.cfg.Layers), stream(seed, p.Name))

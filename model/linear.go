@@ -79,6 +79,14 @@ func (d *Dense) BackwardAdd(dx, dy, x []float32, rows int) {
 	d.gatherGradients(dy, x, rows)
 }
 
+// LookUp implements Table.
+func (d *Dense) LookUp(dst []float32, tokens []int32) { kernels.Embedding(dst, d.Weight, tokens) }
+
+// LookUpBack implements trainableTable.
+func (d *Dense) LookUpBack(dy []float32, tokens []int32) {
+	kernels.EmbeddingBack(d.gradWeight, dy, tokens)
+}
+
 func (d *Dense) gatherGradients(dy, x []float32, rows int) {
 	kernels.MatMulBackW(d.gradWeight, dy[:rows*d.Out], x[:rows*d.In], rows, d.In, d.Out)
 	if d.Bias != nil {

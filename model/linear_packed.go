@@ -32,6 +32,11 @@ func (p *Packed) ForwardAdd(dst, x []float32, rows int) {
 	p.addBias(dst[:rows*out])
 }
 
+// LookUp implements Table.
+func (p *Packed) LookUp(dst []float32, tokens []int32) {
+	kernels.EmbeddingPacked(dst, p.weight, tokens)
+}
+
 func (p *Packed) addBias(dst []float32) {
 	if p.bias != nil {
 		kernels.AddBias(dst, p.bias)
@@ -49,6 +54,9 @@ func (m *Model) Freeze() {
 	freeze(&m.projectIn)
 	freeze(&m.projectOut)
 	freeze(&m.head)
+	if m.cfg.TiedHead {
+		m.table = m.head.(Table)
+	}
 	for _, b := range m.blocks {
 		for _, l := range b.matrices() {
 			freeze(l)
@@ -78,13 +86,4 @@ func (m *Model) mustNotBeFrozen(method string) {
 	if m.frozen {
 		panic("model: " + method + " of a frozen model, whose matrices are packed")
 	}
-}
-
-// lookUp sets dst [t, e] to the embeddings of tokens.
-func (m *Model) lookUp(dst []float32, tokens []int32) {
-	if table, ok := m.head.(*Packed); ok && m.cfg.TiedHead {
-		kernels.EmbeddingPacked(dst, table.weight, tokens)
-		return
-	}
-	kernels.Embedding(dst, m.embedding, tokens)
 }

@@ -131,7 +131,7 @@ func (f llama2CFile) numbers() int {
 // fill copies the arrays into m.
 func (f llama2CFile) fill(m *Model, data []byte) {
 	params := map[string][]float32{}
-	for _, p := range m.params {
+	for _, p := range m.arrays {
 		params[p.Name] = p.Data
 	}
 	take := func(dst []float32) {

@@ -26,12 +26,17 @@ type Param struct {
 	Data  []float32 // shared with the model
 	Grad  []float32 // gradient of the loss; nil until EnableTraining
 	Into  bool      // the matrix writes into the residual stream (attention output, feed-forward output)
+
+	weights int    // it stands for
+	fixed   bool   // part of a form that is not trained
+	dtype   string // of the fixed arrays that hold no float32: their type,
+	bytes   []byte // and their contents
 }
 
 // AllFinite reports whether no weight of m is NaN or infinite, and names the
 // first array that has one.
 func (m *Model) AllFinite() (name string, ok bool) {
-	for _, p := range m.params {
+	for _, p := range m.arrays {
 		if !kernels.AllFinite(p.Data) {
 			return p.Name, false
 		}
@@ -44,10 +49,14 @@ func (p Param) Matrix() bool { return len(p.Shape) == 2 }
 
 // spec is a parameter before it has memory.
 type spec struct {
-	name  string
-	group Group
-	shape []int
-	into  bool
+	name    string
+	group   Group
+	shape   []int
+	into    bool
+	fixed   bool
+	dtype   string // "" for F32
+	part    bool   // of a form, which says how many weights it stands for
+	weights int
 }
 
 func (s spec) size() int {
@@ -61,12 +70,53 @@ func (s spec) size() int {
 // layout lists every array of weights that c stores, in the order in which
 // they lie in memory and in files. Blocks that several layers share come once.
 func layout(c arch.Config) []spec {
-	specs := []spec{{"embedding.weight", Embedding, []int{c.Vocab, c.TokenWidth()}, false}}
+	specs, err := layoutIn(c, nil)
+	if err != nil {
+		panic("model: " + err.Error()) // dense matrices hold every shape
+	}
+	return specs
+}
+
+// layoutIn is layout for a model some of whose matrices are in forms. The arrays
+// of a form stand where the weight would.
+func layoutIn(c arch.Config, forms map[string]Form) ([]spec, error) {
+	var specs []spec
+	left := len(forms)
+	for _, s := range denseLayout(c) {
+		form := forms[slotOf(s.name)]
+		if form == nil || !strings.HasSuffix(s.name, ".weight") {
+			specs = append(specs, s)
+			continue
+		}
+		left--
+		arrays, err := form.Arrays(s.shape[0], s.shape[1])
+		if err != nil {
+			return nil, fmt.Errorf("%s as %s: %w", slotOf(s.name), form.Kind(), err)
+		}
+		for _, a := range arrays {
+			own := spec{
+				name: slotOf(s.name) + "." + a.Name, group: s.group, shape: a.Shape, into: s.into,
+				fixed: a.Fixed, part: true, weights: a.Weights,
+			}
+			if a.DType != "F32" {
+				own.fixed, own.dtype = true, a.DType
+			}
+			specs = append(specs, own)
+		}
+	}
+	if left > 0 {
+		return nil, fmt.Errorf("forms are given for %d matrices that this shape does not have", left)
+	}
+	return specs, nil
+}
+
+func denseLayout(c arch.Config) []spec {
+	specs := []spec{{name: "embedding.weight", group: Embedding, shape: []int{c.Vocab, c.TokenWidth()}}}
 	if c.Projected() {
 		specs = append(specs, linearLayout("embedding.project.", c.Width, c.TokenWidth(), false, false)...)
 	}
 	if c.Position == "learned" {
-		specs = append(specs, spec{"position.weight", Body, []int{c.Context + c.PositionOffset, c.Width}, false})
+		specs = append(specs, spec{name: "position.weight", group: Body, shape: []int{c.Context + c.PositionOffset, c.Width}})
 	}
 	for b := range c.BlockCount() {
 		specs = append(specs, blockLayout(c, fmt.Sprintf("blocks.%d.", b))...)
@@ -83,10 +133,10 @@ func headLayout(c arch.Config) (specs []spec) {
 		specs = append(specs, linearLayout("head.project.", c.TokenWidth(), c.Width, false, false)...)
 	}
 	if !c.TiedHead {
-		specs = append(specs, spec{"head.weight", Embedding, []int{c.Vocab, c.TokenWidth()}, false})
+		specs = append(specs, spec{name: "head.weight", group: Embedding, shape: []int{c.Vocab, c.TokenWidth()}})
 	}
 	if c.HeadBias {
-		specs = append(specs, spec{"head.bias", Embedding, []int{c.Vocab}, false})
+		specs = append(specs, spec{name: "head.bias", group: Embedding, shape: []int{c.Vocab}})
 	}
 	return specs
 }
@@ -118,17 +168,17 @@ func blockLayout(c arch.Config, prefix string) (specs []spec) {
 }
 
 func normLayout(c arch.Config, prefix string) []spec {
-	specs := []spec{{prefix + "gain", Body, []int{c.Width}, false}}
+	specs := []spec{{name: prefix + "gain", group: Body, shape: []int{c.Width}}}
 	if c.Norm == "layernorm" {
-		specs = append(specs, spec{prefix + "bias", Body, []int{c.Width}, false})
+		specs = append(specs, spec{name: prefix + "bias", group: Body, shape: []int{c.Width}})
 	}
 	return specs
 }
 
 func linearLayout(prefix string, out, in int, bias, into bool) []spec {
-	specs := []spec{{prefix + "weight", Body, []int{out, in}, into}}
+	specs := []spec{{name: prefix + "weight", group: Body, shape: []int{out, in}, into: into}}
 	if bias {
-		specs = append(specs, spec{prefix + "bias", Body, []int{out}, false})
+		specs = append(specs, spec{name: prefix + "bias", group: Body, shape: []int{out}})
 	}
 	return specs
 }

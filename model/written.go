@@ -114,11 +114,11 @@ func (m *Model) layerArray(name string) []float32 {
 		fmt.Sscan(layer, &n)
 		name = fmt.Sprintf("blocks.%d.%s", m.order[n], rest)
 	}
-	i := slices.IndexFunc(m.params, func(p Param) bool { return p.Name == name })
+	i := slices.IndexFunc(m.arrays, func(p Param) bool { return p.Name == name })
 	if i < 0 {
 		return nil
 	}
-	return m.params[i].Data
+	return m.arrays[i].Data
 }
 
 // sharingNote says what writing layers out costs, "" if m shares none.

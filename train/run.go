@@ -92,6 +92,9 @@ func Run(ctx context.Context, m *model.Model, o Options) (Outcome, error) {
 	if err := o.Check(m.Context()); err != nil {
 		return Outcome{}, err
 	}
+	if err := m.Trainable(); err != nil {
+		return Outcome{}, err
+	}
 	if o.Warn == nil {
 		o.Warn = func(error) {}
 	}

@@ -194,6 +194,15 @@ func (s *Set) Decode(dst []float32, name string, first int) error {
 	return f.Decode(dst, name, first)
 }
 
+// Tensor reads the tensor called name as it is stored; see File.Tensor.
+func (s *Set) Tensor(name string) (Tensor, error) {
+	f := s.of[name]
+	if f == nil {
+		return Tensor{}, fmt.Errorf("%s: no tensor named %q among its %d", s.path, name, len(s.of))
+	}
+	return f.Tensor(name)
+}
+
 // Forget says that the tensor called name will not be read again soon; see
 // File.Forget.
 func (s *Set) Forget(name string) {

@@ -1,0 +1,198 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+
+	"plumb/arch"
+)
+
+// A Slot is a place in the model where a matrix stands, under the name that
+// files give it: "embedding", "blocks.3.attention.q", "blocks.3.ffn.down",
+// "head" where it is not tied.
+type Slot struct {
+	Name   string
+	Block  int   // -1 outside of blocks
+	Group  Group // that its weights are counted in
+	Matrix Linear
+}
+
+// Slots lists the matrices of m in the order of its file: those of blocks in
+// the order in which a forward pass needs them (q, k, v, out, gate, up, down).
+func (m *Model) Slots() []Slot {
+	m.mustNotBeFrozen("Slots")
+	slots := []Slot{{"embedding", -1, Embedding, m.table}}
+	for i, b := range m.blocks {
+		names := []string{"attention.q", "attention.k", "attention.v", "attention.out", "ffn.gate", "ffn.up", "ffn.down"}
+		for j, l := range b.inOrder() {
+			if *l != nil {
+				slots = append(slots, Slot{fmt.Sprintf("blocks.%d.%s", i, names[j]), i, Body, *l})
+			}
+		}
+	}
+	if !m.cfg.TiedHead {
+		slots = append(slots, Slot{"head", -1, Embedding, m.head})
+	}
+	return slots
+}
+
+// inOrder lists where b keeps its matrices; a gate that it lacks is nil.
+func (b *block) inOrder() []*Linear {
+	a, f := b.attention, b.feedForward
+	return []*Linear{&a.q, &a.k, &a.v, &a.out, &f.gate, &f.up, &f.down}
+}
+
+// With returns a model in which the named matrices are others, of the same
+// shapes, and the rest as in m. It shares no memory with m or with them.
+func (m *Model) With(matrices map[string]Linear) (*Model, error) {
+	m.mustNotBeFrozen("With")
+	forms := map[string]Form{}
+	for slot, form := range m.forms {
+		forms[slot] = form
+	}
+	given := map[string]Array{}
+	old := map[string]bool{} // slots whose weights are not those of m
+	for slot, l := range matrices {
+		old[slot] = true
+		delete(forms, slot)
+		if f, ok := l.(Formed); ok {
+			forms[slot] = f.Form()
+		}
+		for _, a := range arraysOf(l) {
+			a.Name = slot + "." + a.Name
+			given[a.Name] = a
+		}
+	}
+	for _, a := range m.contents() {
+		if _, ok := given[a.Name]; !ok && (!old[slotOf(a.Name)] || !isWeight(a.Name)) {
+			given[a.Name] = a
+		}
+	}
+	return withArrays(m.cfg, forms, given)
+}
+
+// isWeight reports whether an array is not a bias, which stays where it is when
+// a matrix without one takes its place.
+func isWeight(name string) bool { return name[len(slotOf(name)):] != ".bias" }
+
+// Clone returns a copy of m that shares no memory with it and has no gradients.
+func (m *Model) Clone() *Model {
+	c, err := m.With(nil)
+	if err != nil {
+		panic("model: a copy of a sound model: " + err.Error())
+	}
+	return c
+}
+
+// Reshaped returns a dense model of the shape cfg with the given arrays, under
+// the names that files have them; it is how layers, heads and hidden units are
+// removed. It shares no memory with arrays.
+func Reshaped(cfg arch.Config, arrays []Array) (*Model, error) {
+	given := map[string]Array{}
+	for _, a := range arrays {
+		given[a.Name] = a
+	}
+	return withArrays(cfg, nil, given)
+}
+
+// Arrays lists all that m stores, under the names that files have. It shares
+// memory with m and panics when m is frozen.
+func (m *Model) Arrays() []Array {
+	m.mustNotBeFrozen("Arrays")
+	return m.contents()
+}
+
+// withArrays builds a model from arrays by name. All must be there, in their
+// shapes, and no others.
+func withArrays(cfg arch.Config, forms map[string]Form, given map[string]Array) (*Model, error) {
+	m, err := buildIn(cfg, forms, func(s spec) error {
+		a, ok := given[s.name]
+		if err := s.mustBe(a.Shape, ok && a.DType == s.dtype, len(given)); err != nil {
+			return err
+		}
+		if want := s.size(); s.dtype == "" && len(a.Data) != want || s.dtype != "" && len(a.Bytes) != want*dtypeBytes[s.dtype] {
+			return fmt.Errorf("array %q of shape %v has %d numbers and %d bytes", s.name, s.shape, len(a.Data), len(a.Bytes))
+		}
+		return nil
+	}, func(p Param) error {
+		copy(p.Data, given[p.Name].Data)
+		copy(p.bytes, given[p.Name].Bytes)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for name := range given {
+		if !slices.ContainsFunc(m.arrays, func(p Param) bool { return p.Name == name }) {
+			return nil, fmt.Errorf("array %q has no place in this shape", name)
+		}
+	}
+	return m, nil
+}
+
+// arraysOf lists what a matrix stores, under the names within its slot.
+func arraysOf(l Linear) []Array {
+	var all []Array
+	var bias []float32
+	switch l := l.(type) {
+	case Formed:
+		var stored []Stored
+		stored, bias = l.Values()
+		for _, s := range stored {
+			a := Array{Name: s.Name, Shape: s.Shape, Data: s.Data}
+			if s.DType != "F32" {
+				a.DType, a.Bytes = s.DType, s.Bytes
+			}
+			all = append(all, a)
+		}
+	case *Dense:
+		all, bias = []Array{{Name: "weight", Shape: []int{l.Out, l.In}, Data: l.Weight}}, l.Bias
+	default:
+		panic(fmt.Sprintf("model: a matrix of type %T cannot be stored", l))
+	}
+	if bias != nil {
+		all = append(all, Array{Name: "bias", Shape: []int{len(bias)}, Data: bias})
+	}
+	return all
+}
+
+// Size is how much a model stores.
+type Size struct {
+	Params    arch.Params // numbers of any type; of a quantised matrix its weights, not its scales
+	Bytes     int         // of all arrays as they are stored
+	BodyBytes int         // of those outside of token table and output matrix
+}
+
+// Size counts what m stores. Of a form that stores other numbers than weights
+// (scales, indices, masks) only the bytes count.
+func (m *Model) Size() Size {
+	var s Size
+	for _, p := range m.arrays {
+		n, bytes := p.weights, 4*len(p.Data)+len(p.bytes)
+		s.Params.Total += n
+		s.Bytes += bytes
+		if p.Group == Embedding {
+			s.Params.Embedding += n
+		} else {
+			s.Params.Body += n
+			s.BodyBytes += bytes
+		}
+	}
+	return s
+}
+
+// Trainable reports the matrices of m that are in forms which pass no gradients
+// back, nil if there are none.
+func (m *Model) Trainable() error {
+	var fixed []string
+	for _, s := range m.Slots() {
+		_, passes := s.Matrix.(trainable)
+		if _, rows := s.Matrix.(trainableTable); !passes || s.Name == "embedding" && !rows {
+			fixed = append(fixed, s.Name)
+		}
+	}
+	if len(fixed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d matrices are in forms that cannot be trained, the first is %s", len(fixed), fixed[0])
+}
