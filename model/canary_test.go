@@ -20,7 +20,10 @@ func bytesAsTokens(text string) []int32 {
 func TestCanary(t *testing.T) {
 	cfg := tiny()
 	cfg.Vocab, cfg.Context = 256, 96
-	fresh := mustNew(t, cfg)
+	fresh, err := New(cfg, Init{Embedding: 0.02, Body: 0.02}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	broken := mustNew(t, cfg)
 	for _, p := range broken.Params() {
 		for i := range p.Data {

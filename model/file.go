@@ -70,10 +70,11 @@ func (m *Model) Save(dir string) error {
 // IndexFile names the files of weights where there are several.
 const IndexFile = "model" + safetensors.IndexSuffix
 
-// HasWeights reports whether dir holds weights that Load can read.
-func HasWeights(dir string) bool {
+// CheckWeights reports whether dir holds weights in a file that Load reads, and
+// why not: ErrPickle if all it has is of PyTorch's own kind.
+func CheckWeights(dir string) error {
 	_, err := weightsIn(dir)
-	return err == nil
+	return err
 }
 
 // weightsIn returns the path of the weights in dir, or of their index.
@@ -85,7 +86,7 @@ func weightsIn(dir string) (string, error) {
 	}
 	for _, pattern := range []string{"pytorch_model*.bin*", "*.pt", "*.pth"} {
 		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) > 0 {
-			return "", fmt.Errorf("%s: %w", found[0], errPickle)
+			return "", fmt.Errorf("%s: %w", found[0], ErrPickle)
 		}
 	}
 	return "", fmt.Errorf("%s holds no model: it has neither %s nor %s", dir, WeightsFile, IndexFile)

@@ -33,7 +33,7 @@ func loadFile(path string) (*Model, error) {
 	case bytes.HasPrefix(start, []byte("GGUF")):
 		return loadGGUF(path)
 	case isPickle(start):
-		return nil, fmt.Errorf("%s: %w", path, errPickle)
+		return nil, fmt.Errorf("%s: %w", path, ErrPickle)
 	case filepath.Ext(path) == ".safetensors":
 		return nil, fmt.Errorf("%s: give the folder that holds it beside its %s", path, ConfigFile)
 	case filepath.Ext(path) == ".bin":
@@ -42,8 +42,8 @@ func loadFile(path string) (*Model, error) {
 	return nil, fmt.Errorf("%s is no model: neither GGUF nor a .bin of llama2.c; other models are folders", path)
 }
 
-// errPickle refuses what runs code when it is read.
-var errPickle = errors.New("a PyTorch pickle can run code and is not read: load it in Python and write it with save_pretrained(folder, safe_serialization=True)")
+// ErrPickle refuses what runs code when it is read.
+var ErrPickle = errors.New("a PyTorch pickle can run code and is not read: load it in Python and write it with save_pretrained(folder, safe_serialization=True)")
 
 // isPickle reports whether a file begins as PyTorch's do: as a zip archive or
 // as a bare pickle of protocol 2 to 5, whose third byte is an instruction (the

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: os.Getenv("GOLDEN") == "update",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": checkStatus, "tinymodel": makeModel, "hub": startHub, "nocanary": checkNoCanary,
+			"status": checkStatus, "tinymodel": makeModel, "foreignmodel": makeForeign, "hub": startHub, "nocanary": checkNoCanary,
 		},
 	})
 }

@@ -32,6 +32,7 @@ type evalOptions struct {
 	output   string
 	format   string
 	progress string
+	force    bool
 }
 
 // bosAuto leaves the start token to what the model was trained with.
@@ -80,6 +81,7 @@ or passages=N.`,
 	f.StringVar(&o.bos, "bos", bosAuto, "whether contexts begin with the end of text: always, never, auto (as the model was trained)")
 	f.StringVar(&o.format, "format", "text", "of the table: "+strings.Join(scoreFormats.Names(), ", "))
 	f.StringVarP(&o.output, "output", "o", "", "folder for records.jsonl and items/, what every choice scored")
+	addForce(c, &o.force)
 	addProgress(c, &o.progress)
 	if err := c.RegisterFlagCompletionFunc("tasks", completeList(completeTasks())); err != nil {
 		panic("plumb: " + err.Error())
@@ -120,6 +122,9 @@ func runEval(a *app, path string, o evalOptions) error {
 	}
 	m, err := openModel(path)
 	if err != nil {
+		return err
+	}
+	if err := m.checkCanary(a, o.force); err != nil {
 		return err
 	}
 	e, err := newEvaluation(a, m, o)

@@ -21,6 +21,7 @@ type generateOptions struct {
 	prompt   string
 	tokens   int
 	sampling model.Sampling
+	force    bool
 }
 
 func newGenerate(a *app) *cobra.Command {
@@ -45,6 +46,7 @@ the same --seed gives the same text on every machine.`,
 	f.IntVar(&o.sampling.TopK, "top-k", 0, "draw only from so many most likely tokens (default: all)")
 	f.Float64Var(&o.sampling.TopP, "top-p", 0, "draw only from the most likely tokens that reach this share together (default: all)")
 	f.Uint64Var(&o.sampling.Seed, "seed", 1, "of the draws")
+	addForce(c, &o.force)
 	return c
 }
 
@@ -87,6 +89,9 @@ func runGenerate(a *app, path string, o generateOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := m.checkCanary(a, o.force); err != nil {
+		return err
+	}
 	if o.prompt, err = textOrStdin(a, o.prompt); err != nil {
 		return err
 	}
@@ -109,34 +114,45 @@ func runGenerate(a *app, path string, o generateOptions) error {
 	return err
 }
 
-// promptTokens returns the tokens that the model continues. A text of a model
-// that was trained here begins with the end of the text before it.
+// promptTokens returns the tokens that the model continues.
 func (t *trained) promptTokens(text string) ([]int32, error) {
-	var prompt []int32
-	if t.ours || text == "" {
-		prompt = append(prompt, t.tokenizer.EndOfText())
-	}
-	prompt = append(prompt, t.tokenizer.Encode(text)...)
+	prompt := append(t.beginning(text == ""), t.tokenizer.Encode(text)...)
 	if room := t.model.Context(); len(prompt) > room {
 		return nil, fmt.Errorf("the prompt has %d tokens and the context of %s holds %d: shorten it", len(prompt), t.name, room)
 	}
 	return prompt, nil
 }
 
+// beginning is what stands before a text: with a model that was trained here the
+// end of the text before it, with others the token that their tokenizer asks
+// for. Where there must be a token, there is one.
+func (t *trained) beginning(must bool) []int32 {
+	id, add, ok := t.tokenizer.BOS()
+	switch {
+	case !t.ours && ok && (add || must):
+		return []int32{id}
+	case t.ours || must:
+		return []int32{t.tokenizer.EndOfText()}
+	}
+	return nil
+}
+
 // generate writes what follows prompt to w, and says why it ends.
 func (t *trained) generate(ctx context.Context, prompt []int32, o generateOptions, w *textWriter) (end string, err error) {
 	end = endOfRoom
+	words := t.tokenizer.Stream(prompt)
 	err = t.model.Generate(ctx, prompt, o.tokens, o.sampling, func(token int32) bool {
 		if token == t.tokenizer.EndOfText() {
 			end = endOfText
 			return false
 		}
-		w.add(t.tokenizer.Decode([]int32{token}))
+		w.add(words.Add(token))
 		if w.tokens == o.tokens {
 			end = endOfTokens
 		}
 		return w.err == nil
 	})
+	w.text += words.Rest()
 	return end, errors.Join(err, w.err)
 }
 

@@ -20,7 +20,7 @@ func init() { commands = append(commands, newInspect) }
 
 func newInspect(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "inspect requests|tokens|items",
+		Use:   "inspect requests|tokens|logits|items",
 		Short: "show exactly what a model is shown, and what it scored",
 		Long: `Show exactly what a model is shown, and what it scored.
 
@@ -29,6 +29,7 @@ break ⏎, a tab ⇥, and what has no shape as a code such as \u00a0. With --jso
 texts are as they are.`,
 		Example: `  plumb inspect requests hellaswag --data ../shared/data --limit 3
   plumb inspect tokens MODEL --text "the cat sat"
+  plumb inspect logits MODEL --text "the cat sat"
   plumb inspect items runs/quickstart/0123456789abcdef/items/HASH.jsonl`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -38,7 +39,7 @@ texts are as they are.`,
 			return unknown("thing to inspect", args[0], commandNames(c))
 		},
 	}
-	c.AddCommand(newInspectRequests(a), newInspectTokens(a), newInspectItems(a))
+	c.AddCommand(newInspectRequests(a), newInspectTokens(a), newInspectLogits(a), newInspectItems(a))
 	return c
 }
 

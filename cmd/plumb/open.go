@@ -16,7 +16,7 @@ import (
 // with, and the world that its text told of, where that is recorded.
 type trained struct {
 	name      string // as the command line has it
-	dir       string // that holds the weights
+	dir       string // that holds the weights, or the file that is the model
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
 	world     *experiments.World // nil for a model of unknown training
@@ -26,15 +26,12 @@ type trained struct {
 // openModel reads the model that path means, for scoring and generating: a
 // folder with a model, or the folder of a trial or of a training stage.
 func openModel(path string) (*trained, error) {
-	dir, err := modelDir(path)
+	t, err := openWeights(path)
 	if err != nil {
 		return nil, err
 	}
-	t := &trained{name: path, dir: dir}
-	if t.model, err = model.Load(dir); err != nil {
-		return nil, err
-	}
-	if t.tokenizer, err = tokenizer.Load(dir); err != nil {
+	dir := t.dir
+	if t.tokenizer, err = t.loadTokenizer(); err != nil {
 		return nil, fmt.Errorf("the model in %s has no tokenizer that can be read: %w", dir, err)
 	}
 	if ids, rows := t.tokenizer.Vocab(), t.model.Config().Vocab; ids > rows {
@@ -46,6 +43,28 @@ func openModel(path string) (*trained, error) {
 	return t, err
 }
 
+// openWeights reads a model and leaves its tokenizer alone.
+func openWeights(path string) (*trained, error) {
+	dir, err := modelDir(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &trained{name: path, dir: dir, model: m}, nil
+}
+
+// loadTokenizer reads the tokenizer that belongs to t: from its folder, the GGUF
+// file that it is, or what stands beside another file.
+func (t *trained) loadTokenizer() (*tokenizer.Tokenizer, error) {
+	if info, err := os.Stat(t.dir); err == nil && !info.IsDir() && filepath.Ext(t.dir) != ".gguf" {
+		return tokenizer.Load(filepath.Dir(t.dir))
+	}
+	return tokenizer.Load(t.dir)
+}
+
 // modelDir returns the folder below path, or path itself, that holds weights.
 func modelDir(path string) (string, error) {
 	info, err := os.Stat(path)
@@ -55,16 +74,19 @@ func modelDir(path string) (string, error) {
 	case err != nil:
 		return "", err
 	case !info.IsDir():
-		return "", fmt.Errorf("%s is a file: give the folder that holds %s, %s and a tokenizer.json", path, model.ConfigFile, model.WeightsFile)
+		return path, nil
 	}
 	candidates := []string{path, filepath.Join(path, "model")}
 	if dir, err := experiments.ModelFolder(path); err == nil {
 		candidates = append(candidates, dir)
 	}
 	for _, dir := range candidates {
-		if exists(filepath.Join(dir, model.WeightsFile)) {
+		if model.CheckWeights(dir) == nil {
 			return dir, nil
 		}
+	}
+	if err := model.CheckWeights(path); errors.Is(err, model.ErrPickle) {
+		return "", err
 	}
 	return "", fmt.Errorf("folder %s holds no model: neither it nor its folder model has a %s", path, model.WeightsFile)
 }
