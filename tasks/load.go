@@ -229,7 +229,7 @@ func (e *missingError) Error() string { return e.message }
 // files, wins.
 func (t Task) find(name string, files []string, src Source) (string, error) {
 	named := src.Files[t.named(name, src)]
-	candidates := []string{named}
+	candidates, tables := []string{named}, []string(nil)
 	if named == "" {
 		if src.Dir == "" {
 			return "", fmt.Errorf("task %s needs a data folder with one of %s; give --data DIR or --data %s=FILE",
@@ -239,8 +239,9 @@ func (t Task) find(name string, files []string, src Source) (string, error) {
 		for _, file := range files {
 			candidates = append(candidates, filepath.Join(src.Dir, filepath.FromSlash(file)))
 		}
+		tables = asTables(candidates)
 	}
-	for _, path := range candidates {
+	for _, path := range slices.Concat(candidates, tables) {
 		info, err := os.Stat(path)
 		switch {
 		case err == nil && info.IsDir():
@@ -254,7 +255,7 @@ func (t Task) find(name string, files []string, src Source) (string, error) {
 	if named != "" {
 		return "", fmt.Errorf("task %s: there is no file %s; --data %s=FILE names another", name, candidates[0], name)
 	}
-	return "", &missingError{fmt.Sprintf("task %s: no data file; looked for\n  %s\nput one of them there, or name one with --data %s=FILE",
+	return "", &missingError{fmt.Sprintf("task %s: no data file; looked for\n  %s\nput one of them there, as it is or as .parquet, or name one with --data %s=FILE",
 		name, strings.Join(candidates, "\n  "), name)}
 }
 

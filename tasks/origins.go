@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"plumb/internal/registry"
@@ -40,8 +41,15 @@ func OriginOf(name string) (Origin, error) {
 	if t, err := All.Get(name); err == nil && t.Generate != nil {
 		return Origin{}, fmt.Errorf("task %s is made by the built-in world: there is nothing to fetch", name)
 	}
-	base, _, _ := strings.Cut(name, "@")
-	return origins.Get(base)
+	base, _, protocol := strings.Cut(name, "@")
+	o, err := origins.Get(base)
+	if err != nil || !protocol {
+		return o, err
+	}
+	if t, err := All.Get(name); err == nil && !slices.Contains(t.Files, o.Splits[0].File) {
+		return Origin{}, fmt.Errorf("task %s reads %s, which the hub does not have in that form; get the original", name, t.Files[0])
+	}
+	return o, nil
 }
 
 // Origins lists the names of tasks whose files can be fetched.

@@ -20,9 +20,12 @@ type readRow struct {
 }
 
 // rows yields the rows of the file at path by the number of the line each
-// begins on. Files of plain text end in .txt, .raw or .tokens; in all others
-// a line is a JSON object. Empty lines are skipped.
+// begins on. Files of plain text end in .txt, .raw or .tokens, those of Parquet
+// in .parquet; in all others a line is a JSON object. Empty lines are skipped.
 func (t Task) rows(path string, r io.Reader) iter.Seq2[int, readRow] {
+	if isTable(path) {
+		return tableRows(r)
+	}
 	plain := isPlain(path)
 	if plain && t.Pieces != nil {
 		return t.pieces(r)
