@@ -56,6 +56,16 @@ func Sections() (names []string) {
 	return names
 }
 
+// About says what the section called name times, and as shares of what.
+func About(name string) string {
+	for _, s := range sections {
+		if s.name == name {
+			return s.about
+		}
+	}
+	return ""
+}
+
 // A group is what is timed in turn. Its memory is made when its time comes and
 // dropped behind it.
 type group struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,8 @@ that, in processor time and in time on the wall. What is compared is timed in
 turn. Every line says whether it is VALID, and if not, why. docs/bench.md says
 what each line means.
 
-The sections are ` + strings.Join(bench.Sections(), ", ") + `; the limits are always measured.
+` + sectionsText() + `
+The limits are always measured.
 
 With the folders of two models, A and B, loading, scoring and decoding of both
 are timed in turn. With --baseline a report of an earlier --json is compared
@@ -93,6 +95,25 @@ func (o *benchOptions) options(a *app) (bench.Options, error) {
 	items, _, err := tasks.Load("hellaswag", tasks.Source{Dir: o.data})
 	b.Items = items
 	return b, err
+}
+
+// sectionsText says what each section times, a line each and broken where it
+// gets too long for a terminal.
+func sectionsText() string {
+	const margin, width = 12, 78
+	var text strings.Builder
+	for _, name := range bench.Sections() {
+		line := fmt.Sprintf("  %-*s", margin-2, name)
+		for word := range strings.FieldsSeq(bench.About(name)) {
+			if utf8.RuneCountInString(line)+utf8.RuneCountInString(word) > width {
+				text.WriteString(strings.TrimRight(line, " ") + "\n")
+				line = strings.Repeat(" ", margin)
+			}
+			line += word + " "
+		}
+		text.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return text.String()
 }
 
 // checkArgs demands no folder or two, and that no more than one thing is asked for.
