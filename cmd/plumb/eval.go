@@ -173,6 +173,7 @@ type evaluation struct {
 	docs    []eval.Document
 	meter   *meter
 	work    []taskWork
+	items   scored // what every choice scored, by task
 }
 
 // A taskWork is what a task took.
@@ -259,7 +260,12 @@ func (e *evaluation) task(t loadedTask) ([]score, error) {
 	if reason := r.Invalid(); reason != "" {
 		return base.invalid(t.task.Metrics, reason), nil
 	}
-	if base.Items, err = e.store(r.Stored(t.name, t.task.Version)); err != nil {
+	stored := r.Stored(t.name, t.task.Version)
+	if e.items == nil {
+		e.items = scored{}
+	}
+	e.items[t.name] = stored
+	if base.Items, err = e.store(stored); err != nil {
 		return nil, err
 	}
 	return base.measured(r, t.task.Metrics)
