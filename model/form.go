@@ -57,6 +57,9 @@ type Formed interface {
 	// Values returns the arrays that Form lists, with their contents, and the
 	// bias, nil without one. They share memory with the matrix.
 	Values() (arrays []Stored, bias []float32)
+	// Expand returns the dense matrix that this one stands for, bias included.
+	// Products of both agree to rounding.
+	Expand() *Dense
 }
 
 // A Table is a matrix [v, e] whose rows are embeddings.

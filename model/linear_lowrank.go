@@ -97,6 +97,14 @@ func (l *LowRank) Values() ([]Stored, []float32) {
 	return arrays, l.Left.Bias
 }
 
+// Expand implements Formed.
+func (l *LowRank) Expand() *Dense {
+	out, rank, in := l.Left.Out, l.Right.Out, l.Right.In
+	d := &Dense{Out: out, In: in, Weight: make([]float32, out*in), Bias: slices.Clone(l.Left.Bias)}
+	kernels.MatMulBackX(d.Weight, l.Left.Weight, l.Right.Weight, out, in, rank)
+	return d
+}
+
 // lowRankForm is the form of LowRank.
 type lowRankForm struct {
 	Rank int `json:"rank"`

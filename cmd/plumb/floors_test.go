@@ -19,7 +19,7 @@ var floors = []struct {
 }{
 	{"roof", []string{"cmd/plumb"}},
 	{"floor 3", []string{"experiments", "bench"}},
-	{"floor 2", []string{"train"}},
+	{"floor 2", []string{"train", "compress"}},
 	{"floor 1", []string{"model", "eval", "plots", "internal/corpus"}},
 	{"ground", []string{"kernels", "arch", "tasks", "results", "internal/tokenizer"}},
 	{"cellar", []string{

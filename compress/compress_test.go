@@ -1,0 +1,121 @@
+package compress
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"plumb/arch"
+	"plumb/model"
+)
+
+// small is a model that every method can be tried on.
+func small(t testing.TB) *model.Model {
+	t.Helper()
+	m, err := model.New(arch.Config{
+		Vocab: 96, Context: 32, Layers: 2, Sharing: "none", Repeat: 1,
+		Width: 32, Heads: 4, KVHeads: 2, HeadDim: 8, Hidden: 64,
+		Activation: "swiglu", Norm: "rmsnorm", NormEps: 1e-5,
+		Position: "rotary", RotaryTheta: 10000, RotaryShare: 1, TiedHead: true,
+	}, model.Init{}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// someText is calibration text for small.
+func someText() *Calibration {
+	c := &Calibration{Hash: "test"}
+	state := uint32(1)
+	for range 8 {
+		text := make([]int32, 32)
+		for i := range text {
+			state = state*1664525 + 1013904223
+			text[i] = int32((state >> 16) % 96)
+		}
+		c.Texts = append(c.Texts, text)
+	}
+	return c
+}
+
+// Every method, with its default settings, leaves the model that it is given
+// unchanged, gives the same bits twice, and makes a model that scores.
+func TestEveryMethod(t *testing.T) {
+	for _, name := range Methods.Names() {
+		t.Run(name, func(t *testing.T) {
+			m, cal := small(t), someText()
+			rows, from := [][]int32{cal.Texts[0], cal.Texts[1][:9]}, []int{1, 4}
+			before := score(t, m, rows, from)
+			w, err := Stage{Name: name}.Worker()
+			if err != nil {
+				t.Fatal(err)
+			}
+			one, changes, err := w.Apply(context.Background(), m, cal, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			two, _, err := w.Apply(context.Background(), m, cal, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if after := score(t, m, rows, from); after != before {
+				t.Errorf("the model that was given has changed: %v, before %v", after, before)
+			}
+			if a, b := score(t, one, rows, from), score(t, two, rows, from); a != b {
+				t.Errorf("two runs differ: %v and %v", a, b)
+			}
+			if len(changes) == 0 {
+				t.Error("nothing is told of what became of the matrices")
+			}
+		})
+	}
+}
+
+func score(t *testing.T, m *model.Model, rows [][]int32, from []int) [2]float64 {
+	t.Helper()
+	sums, _, err := m.LogProbs(rows, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sums {
+		if math.IsNaN(s) || math.IsInf(s, 0) {
+			t.Fatalf("scores %v", sums)
+		}
+	}
+	return [2]float64(sums)
+}
+
+func TestStages(t *testing.T) {
+	tests := []struct{ text, want, problem string }{
+		{text: " svd  keep=0.5  on=ffn.* ", want: "svd keep=0.5 on=ffn.*"},
+		{text: "svd on=ffn.* keep=0.5", want: "svd keep=0.5 on=ffn.*"},
+		{text: "", problem: "a stage without a name"},
+		{text: "keep=0.5", problem: "its name comes first"},
+		{text: "svd keep", problem: `"keep" is no KEY=VALUE`},
+		{text: "svd keep=1 keep=2", problem: "sets keep twice"},
+		{text: "svdd", problem: `did you mean "svd"?`},
+		{text: "svd kep=1", problem: `did you mean "keep"?`},
+		{text: "svd keep=half", problem: "wanted is a float64"},
+		{text: "svd keep=0", problem: "a share above 0 and up to 1"},
+		{text: "svd on=[", problem: "syntax error in pattern"},
+	}
+	for _, test := range tests {
+		t.Run(test.text, func(t *testing.T) {
+			s, err := ParseStage(test.text)
+			if err == nil {
+				_, err = s.Worker()
+			}
+			if test.problem != "" {
+				if err == nil || !strings.Contains(err.Error(), test.problem) {
+					t.Fatalf("got %v, want something about %q", err, test.problem)
+				}
+				return
+			}
+			if err != nil || s.String() != test.want {
+				t.Errorf("got %q, %v; want %q", s, err, test.want)
+			}
+		})
+	}
+}

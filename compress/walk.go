@@ -1,0 +1,229 @@
+package compress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"plumb/kernels"
+	"plumb/model"
+)
+
+// Options are how a method is applied.
+type Options struct {
+	// Parallel lets a method see what the uncompressed model computes. Otherwise
+	// each matrix is fitted to what those before it, already compressed, leave:
+	// attention's q, k, v, then its output, then gate and up, then down
+	// ("true sequential" in GPTQ's code).
+	Parallel bool
+	Progress func(done, all int) // after every matrix; nil for none
+}
+
+// A Change is what became of one matrix.
+type Change struct {
+	Slot   string
+	Form   string  // kind of its form, "dense" where it stays so
+	Error  float64 // |W-W'| / |W|, Frobenius norms
+	Output float64 // |X(W-W')ᵀ| / |XWᵀ| on the calibration text; NaN without one
+	Notes  Notes
+	Time   time.Duration // of processor and all else that the method took
+}
+
+// Apply makes a smaller model of m, which is unchanged, and says what became of
+// every matrix. cal may be nil for a method that needs no text.
+func (w *Worker) Apply(ctx context.Context, m *model.Model, cal *Calibration, o Options) (*model.Model, []Change, error) {
+	if whole, ok := w.work.(ModelMethod); ok {
+		if w.Method.Text && (cal == nil || len(cal.Texts) == 0) {
+			return nil, nil, fmt.Errorf("stage %q learns from text: give it some", w.Stage)
+		}
+		start := time.Now()
+		smaller, notes, err := whole.Model(m, cal)
+		if err != nil {
+			return nil, nil, fmt.Errorf("stage %q: %w", w.Stage, err)
+		}
+		return smaller, []Change{{Slot: "model", Output: math.NaN(), Error: math.NaN(), Notes: notes, Time: time.Since(start)}}, nil
+	}
+	walk := &walk{Worker: w, ctx: ctx, method: w.work.(MatrixMethod), model: m, cal: cal, options: o}
+	if err := walk.run(); err != nil {
+		return nil, nil, fmt.Errorf("stage %q: %w", w.Stage, err)
+	}
+	if name, ok := walk.model.AllFinite(); !ok {
+		return nil, nil, fmt.Errorf("stage %q: array %s holds a NaN or Inf afterwards", w.Stage, name)
+	}
+	return walk.model, walk.changes, nil
+}
+
+// walk goes over the matrices of a model, in groups that see the same inputs.
+type walk struct {
+	*Worker
+	ctx     context.Context
+	method  MatrixMethod
+	model   *model.Model // as far as it has come
+	cal     *Calibration
+	options Options
+	inputs  map[string]*Inputs // of all slots, where the walk is parallel
+	changes []Change
+	all     int
+}
+
+func (w *walk) run() error {
+	groups := w.groups()
+	for _, g := range groups {
+		w.all += len(g)
+	}
+	if w.all == 0 {
+		return fmt.Errorf("no matrix has a name that matches on=%s; those of this model are %s", strings.Join(w.on, ","), w.names())
+	}
+	needs := w.method.Needs()
+	if w.options.Parallel && needs != Nothing {
+		var err error
+		if w.inputs, err = w.cal.gather(w.model, needs, func(slot string) bool { return true }); err != nil {
+			return err
+		}
+	}
+	for _, group := range groups {
+		if err := w.group(group, needs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names lists the slots of a model without their numbers.
+func (w *walk) names() string {
+	var parts []string
+	for _, s := range w.model.Slots() {
+		name := s.Name
+		if s.Block >= 0 {
+			_, name, _ = strings.Cut(strings.TrimPrefix(name, "blocks."), ".")
+		}
+		if !slices.Contains(parts, name) {
+			parts = append(parts, name)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// groups lists the slots that are worked on, those with the same inputs together.
+func (w *walk) groups() [][]string {
+	sameInput := map[string]string{"attention.k": "attention.q", "attention.v": "attention.q", "ffn.up": "ffn.gate"}
+	var groups [][]string
+	last := ""
+	for _, s := range w.model.Slots() {
+		if !w.covers(s.Name, s.Block) {
+			continue
+		}
+		key := s.Name
+		for part, first := range sameInput {
+			if prefix, ok := strings.CutSuffix(s.Name, part); ok {
+				key = prefix + first
+			}
+		}
+		if key != last {
+			groups, last = append(groups, nil), key
+		}
+		groups[len(groups)-1] = append(groups[len(groups)-1], s.Name)
+	}
+	return groups
+}
+
+// group replaces the matrices of one group.
+func (w *walk) group(slots []string, needs Needs) error {
+	inputs := w.inputs
+	if inputs == nil && needs != Nothing {
+		var err error
+		inputs, err = w.cal.gather(w.model, needs, func(slot string) bool { return slices.Contains(slots, slot) })
+		if err != nil {
+			return err
+		}
+	}
+	replaced := map[string]model.Linear{}
+	for _, s := range w.model.Slots() {
+		if !slices.Contains(slots, s.Name) {
+			continue
+		}
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		l, err := w.matrix(s, inputs[s.Name])
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+		replaced[s.Name] = l
+		if w.options.Progress != nil {
+			w.options.Progress(len(w.changes), w.all)
+		}
+	}
+	next, err := w.model.With(replaced)
+	if err != nil {
+		return err
+	}
+	w.model = next
+	return nil
+}
+
+// matrix replaces one matrix. One that is in a form already is taken as the
+// dense matrix that it stands for.
+func (w *walk) matrix(s model.Slot, in *Inputs) (model.Linear, error) {
+	start := time.Now()
+	dense := model.Expand(s.Matrix)
+	if !kernels.AllFinite(dense.Weight) {
+		return nil, errors.New("the matrix holds a NaN or Inf")
+	}
+	l, notes, err := w.method.Matrix(dense, in)
+	if err != nil {
+		return nil, err
+	}
+	change := Change{Slot: s.Name, Form: "dense", Notes: notes, Time: time.Since(start)}
+	if f, ok := l.(model.Formed); ok {
+		change.Form = f.Form().Kind()
+	}
+	change.Error, change.Output = distances(dense, model.Expand(l), in)
+	w.changes = append(w.changes, change)
+	return l, nil
+}
+
+// distances returns how far b is from a: of the weights, and of the outputs for
+// inputs whose Gram matrix is known, else NaN. Both are relative.
+func distances(a, b *model.Dense, in *Inputs) (weights, outputs float64) {
+	difference := make([]float32, len(a.Weight))
+	for i, v := range a.Weight {
+		difference[i] = v - b.Weight[i]
+	}
+	weights = ratio(kernels.SumSquares(difference), kernels.SumSquares(a.Weight))
+	if in == nil || in.Gram == nil {
+		return weights, math.NaN()
+	}
+	return weights, ratio(energy(difference, in.Gram, a.In), energy(a.Weight, in.Gram, a.In))
+}
+
+// ratio is the root of a quotient; 0 of 0 is 0.
+func ratio(part, whole float64) float64 {
+	if part == 0 {
+		return 0
+	}
+	return math.Sqrt(part / whole)
+}
+
+// energy is the sum over rows w of wᵀGw: the squared norm of what the rows make
+// of inputs with this Gram matrix.
+func energy(rows []float32, gram []float64, in int) float64 {
+	sum := 0.0
+	for ; len(rows) > 0; rows = rows[in:] {
+		for i, v := range rows[:in] {
+			if v == 0 {
+				continue
+			}
+			dot := 0.0
+			for j, g := range gram[i*in : (i+1)*in] {
+				dot += float64(g * float64(rows[j]))
+			}
+			sum += float64(float64(v) * dot)
+		}
+	}
+	return sum
+}
