@@ -17,7 +17,7 @@ import (
 // Limits of what is loaded. The largest published files have 262,144 ids, three
 // hundred thousand merges and 35 MB.
 const (
-	maxVocab = 1 << 20
+	maxVocab = 1 << 19
 	maxFile  = 100 << 20 // bytes
 )
 

@@ -17,13 +17,14 @@ const (
 
 // parseLlama2c reads the tokenizer.bin of llama2.c (its tokenizer.py, export):
 // the length of the longest token, then for each id a score, a length and the
-// bytes, all little-endian and 32 bits wide. There is no count. Spaces are
+// bytes, all little-endian and 32 bits wide. There is no
+// count: of a file cut between two tokens only the longest token may tell. Spaces are
 // written out, and the names of the ends stand between line ends.
 func parseLlama2c(data []byte) (*Tokenizer, error) {
 	if len(data) < 4 {
 		return nil, errors.New("no llama2.c tokenizer: shorter than its header")
 	}
-	longest := binary.LittleEndian.Uint32(data)
+	longest, seen := binary.LittleEndian.Uint32(data), uint32(0)
 	s := spm{rules: spmRules{dummyPrefix: true, escapeSpaces: true}, bos: llama2cBOS, eos: llama2cEOS, addBOS: true}
 	for rest := data[4:]; len(rest) > 0; {
 		if len(rest) < 8 || uint64(binary.LittleEndian.Uint32(rest[4:])) > uint64(len(rest)-8) {
@@ -35,7 +36,11 @@ func parseLlama2c(data []byte) (*Tokenizer, error) {
 		}
 		score := math.Float32frombits(binary.LittleEndian.Uint32(rest))
 		s.pieces = append(s.pieces, llama2cPiece(len(s.pieces), string(rest[8:8+n]), score))
+		seen = max(seen, n)
 		rest = rest[8+n:]
+	}
+	if seen != longest {
+		return nil, fmt.Errorf("the llama2.c tokenizer is cut short: its longest token should have %d bytes and has %d", longest, seen)
 	}
 	if err := checkLlama2cEnds(s.pieces); err != nil {
 		return nil, err

@@ -18,13 +18,13 @@ type normalizer struct {
 
 // normalizerJSON is a normalizer of a tokenizer.json, or several.
 type normalizerJSON struct {
-	Type        string           `json:"type"`
-	Normalizers []normalizerJSON `json:"normalizers"`
-	Prepend     string           `json:"prepend"`
-	Pattern     patternJSON      `json:"pattern"`
-	Content     string           `json:"content"`
-	StripLeft   *bool            `json:"strip_left"`
-	StripRight  *bool            `json:"strip_right"`
+	Type        string                `json:"type"`
+	Normalizers short[normalizerJSON] `json:"normalizers"`
+	Prepend     string                `json:"prepend"`
+	Pattern     patternJSON           `json:"pattern"`
+	Content     string                `json:"content"`
+	StripLeft   *bool                 `json:"strip_left"`
+	StripRight  *bool                 `json:"strip_right"`
 }
 
 // A patternJSON is a fixed text or a regular expression.

@@ -249,23 +249,80 @@ func (v *vocabulary) UnmarshalJSON(data []byte) error {
 type mergeList [][2]string
 
 func (m *mergeList) UnmarshalJSON(data []byte) error {
-	var pairs [][]string
-	if err := json.Unmarshal(data, &pairs); err != nil {
-		var lines []string
-		if err := json.Unmarshal(data, &lines); err != nil {
-			return fmt.Errorf("merges are neither strings nor pairs of strings: %w", err)
+	*m = nil
+	return eachElement(data, func(d *json.Decoder) error {
+		first, err := d.Token()
+		if err != nil {
+			return err
 		}
-		pairs = make([][]string, len(lines))
-		for i, line := range lines {
-			pairs[i] = strings.Split(line, " ")
+		var parts []string
+		switch first := first.(type) {
+		case string:
+			parts = strings.SplitN(first, " ", 4)
+		case json.Delim:
+			if parts, err = textsUntilEnd(d); err != nil {
+				return fmt.Errorf("merge %d: %w", len(*m), err)
+			}
+		default:
+			return fmt.Errorf("merge %d is %v: merges are neither strings nor pairs of strings", len(*m), first)
 		}
+		if len(parts) != 2 {
+			return fmt.Errorf("merge %d has %d parts, want 2", len(*m), len(parts))
+		}
+		*m = append(*m, [2]string{parts[0], parts[1]})
+		return nil
+	})
+}
+
+// eachElement calls read for every element of a list, or of null, which has none.
+func eachElement(data []byte, read func(d *json.Decoder) error) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	switch open, err := d.Token(); {
+	case err != nil:
+		return err
+	case open == nil:
+		return nil
+	case open != json.Delim('['):
+		return fmt.Errorf("%v is no list", open)
 	}
-	*m = make(mergeList, len(pairs))
-	for i, p := range pairs {
-		if len(p) != 2 {
-			return fmt.Errorf("merge %d has %d parts, want 2", i, len(p))
+	for d.More() {
+		if err := read(d); err != nil {
+			return err
 		}
-		(*m)[i] = [2]string{p[0], p[1]}
 	}
 	return nil
+}
+
+// textsUntilEnd reads the rest of a list of at most a few texts.
+func textsUntilEnd(d *json.Decoder) ([]string, error) {
+	var texts []string
+	for {
+		token, err := d.Token()
+		if err != nil || token == json.Delim(']') {
+			return texts, err
+		}
+		text, ok := token.(string)
+		if !ok || len(texts) == 3 {
+			return nil, fmt.Errorf("%v is no text or one too many", token)
+		}
+		texts = append(texts, text)
+	}
+}
+
+// A short is a list of components, of which there may only be a few.
+type short[T any] []T
+
+func (s *short[T]) UnmarshalJSON(data []byte) error {
+	*s = nil
+	return eachElement(data, func(d *json.Decoder) error {
+		if len(*s) == maxSteps {
+			return fmt.Errorf("more than %d components", maxSteps)
+		}
+		var one T
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*s = append(*s, one)
+		return nil
+	})
 }

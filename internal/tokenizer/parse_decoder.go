@@ -10,15 +10,15 @@ import (
 
 // decoderJSON is a decoder of a tokenizer.json, or several.
 type decoderJSON struct {
-	Type           string        `json:"type"`
-	Decoders       []decoderJSON `json:"decoders"`
-	Pattern        patternJSON   `json:"pattern"`
-	Content        string        `json:"content"`
-	Start          int           `json:"start"`
-	Stop           int           `json:"stop"`
-	Replacement    string        `json:"replacement"`
-	PrependScheme  string        `json:"prepend_scheme"`
-	AddPrefixSpace *bool         `json:"add_prefix_space"`
+	Type           string             `json:"type"`
+	Decoders       short[decoderJSON] `json:"decoders"`
+	Pattern        patternJSON        `json:"pattern"`
+	Content        string             `json:"content"`
+	Start          int                `json:"start"`
+	Stop           int                `json:"stop"`
+	Replacement    string             `json:"replacement"`
+	PrependScheme  string             `json:"prepend_scheme"`
+	AddPrefixSpace *bool              `json:"add_prefix_space"`
 }
 
 // A decoding turns the name of a token into the bytes that it stands for.

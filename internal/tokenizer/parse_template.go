@@ -7,17 +7,19 @@ import (
 
 // templateJSON is a post-processor of a tokenizer.json, or several.
 type templateJSON struct {
-	Type       string         `json:"type"`
-	Processors []templateJSON `json:"processors"`
-	Single     []struct {
-		SpecialToken *struct {
-			ID string `json:"id"`
-		}
-		Sequence *struct{}
-	} `json:"single"`
+	Type          string              `json:"type"`
+	Processors    short[templateJSON] `json:"processors"`
+	Single        short[templatePart] `json:"single"`
 	SpecialTokens map[string]struct {
 		IDs []int64 `json:"ids"`
 	} `json:"special_tokens"`
+}
+
+// A templatePart is a special token, or else a text.
+type templatePart struct {
+	SpecialToken *struct {
+		ID string `json:"id"`
+	}
 }
 
 // setTemplate takes from a post-processor which tokens stand around a text.

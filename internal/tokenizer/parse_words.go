@@ -11,17 +11,17 @@ import (
 
 // wordsJSON is a pre-tokenizer of a tokenizer.json, or several.
 type wordsJSON struct {
-	Type           string      `json:"type"`
-	PreTokenizers  []wordsJSON `json:"pretokenizers"`
-	AddPrefixSpace *bool       `json:"add_prefix_space"`
-	UseRegex       *bool       `json:"use_regex"`
-	Pattern        patternJSON `json:"pattern"`
-	Behavior       string      `json:"behavior"`
-	Invert         bool        `json:"invert"`
-	EachDigit      bool        `json:"individual_digits"`
-	Replacement    string      `json:"replacement"`
-	PrependScheme  string      `json:"prepend_scheme"`
-	Split          *bool       `json:"split"`
+	Type           string           `json:"type"`
+	PreTokenizers  short[wordsJSON] `json:"pretokenizers"`
+	AddPrefixSpace *bool            `json:"add_prefix_space"`
+	UseRegex       *bool            `json:"use_regex"`
+	Pattern        patternJSON      `json:"pattern"`
+	Behavior       string           `json:"behavior"`
+	Invert         bool             `json:"invert"`
+	EachDigit      bool             `json:"individual_digits"`
+	Replacement    string           `json:"replacement"`
+	PrependScheme  string           `json:"prepend_scheme"`
+	Split          *bool            `json:"split"`
 }
 
 // patterns are the regular expressions that have a scanner. Each matches any

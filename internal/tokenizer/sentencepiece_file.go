@@ -16,6 +16,8 @@ type spmFile struct {
 	bos, eos string
 	rules    spmRules
 	denorm   bool // the file has rules for decoding
+
+	hasTrainer, hasRules bool // every file has both, after the pieces
 }
 
 // parseSPM reads the content of a SentencePiece .model file
@@ -40,8 +42,10 @@ func parseSPM(data []byte) (*spmFile, error) {
 		case 1:
 			err = f.readPiece(w.data)
 		case 2:
+			f.hasTrainer = true
 			err = f.readTrainer(w.data)
 		case 3:
+			f.hasRules = true
 			err = f.readRules(w.data)
 		case 5:
 			var rules spmFile
@@ -59,6 +63,8 @@ func (f *spmFile) check() error {
 	switch {
 	case len(f.pieces) == 0:
 		return errors.New("no SentencePiece model: it has no pieces")
+	case !f.hasTrainer || !f.hasRules:
+		return fmt.Errorf("%w: it ends after %d pieces", errWireCut, len(f.pieces))
 	case f.model != 1 && f.model != 2:
 		return fmt.Errorf("SentencePiece model type %q (%d) is not supported (have unigram, bpe)", spmTypes[f.model], f.model)
 	case f.suffix:

@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -90,36 +89,6 @@ func TestScanAndQueueAgree(t *testing.T) {
 		if a, b := scan.scan(symbols()), queue.queue(symbols()); !slices.Equal(a, b) {
 			t.Fatalf("%q: scan %v, queue %v", word, a, b)
 		}
-	}
-}
-
-// Work is counted, not timed: twice the text may take little more than twice the steps.
-func TestLinear(t *testing.T) {
-	tok := trained(t)
-	for _, unit := range []string{"a", "th", " ", "\n", " \n", "é", "'", "'s", "1", " the", "\xff", "\u00a0", "\u2003x", "!?"} {
-		t.Run(fmt.Sprintf("%q", unit), func(t *testing.T) {
-			work := func(n int) int {
-				text := strings.Repeat(unit, n)
-				m := merger{merges: tok.merges}
-				w := words{text: text, scan: gpt2Word}
-				for word := w.next(); word != ""; word = w.next() {
-					symbols := make([]int32, len(word))
-					for i := range symbols {
-						symbols[i] = tok.byteID[word[i]]
-					}
-					m.apply(symbols)
-				}
-				return w.looks + m.ops
-			}
-			once, twice := work(50_000), work(100_000)
-			if bytes := 100_000 * len(unit); twice > 2*once+once/10 || twice > 12*bytes {
-				t.Errorf("%d steps for 50,000 repeats, %d for 100,000", once, twice)
-			}
-			text := strings.Repeat(unit, 100_000)
-			if tok.Decode(tok.Encode(text)) != text {
-				t.Error("100,000 repeats do not come back")
-			}
-		})
 	}
 }
 
@@ -520,43 +489,6 @@ func TestConcurrentEncode(t *testing.T) {
 			t.Errorf("part %d of the cache holds %d words", i, n)
 		}
 	}
-}
-
-func FuzzRoundTrip(f *testing.F) {
-	tok := trained(f)
-	f.Add(sample)
-	f.Add(" \n\n 's <|endoftext|>\x00\xff é½")
-	f.Fuzz(func(t *testing.T, text string) {
-		ids := tok.Encode(text)
-		if back := tok.Decode(ids); back != text {
-			t.Errorf("%q came back as %q", text, back)
-		}
-		if slices.Contains(ids, tok.EndOfText()) {
-			t.Errorf("%q has the end of text", text)
-		}
-		if !slices.Equal(ids, tok.Append([]int32{}, text)) {
-			t.Errorf("%q: the second encoding differs", text)
-		}
-	})
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add(trained(f).JSON())
-	f.Add(Bytes().JSON())
-	f.Add([]byte(`{"model":{"vocab":{"a":0},"merges":[["a","b"]]},"pre_tokenizer":{"type":"ByteLevel"}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		tok, err := Parse(data)
-		if err != nil {
-			return
-		}
-		again, err := Parse(tok.JSON())
-		if err != nil || !bytes.Equal(again.JSON(), tok.JSON()) {
-			t.Fatalf("loaded, but not after saving: %v", err)
-		}
-		if back := tok.Decode(tok.Encode(sample)); back != sample && !slices.Contains(tok.byteID[:], none) {
-			t.Errorf("text came back as %q", back)
-		}
-	})
 }
 
 func BenchmarkEncode(b *testing.B) {

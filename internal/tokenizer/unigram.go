@@ -124,30 +124,30 @@ func (t *Tokenizer) setUnigramModel(m *modelJSON, added []addedToken, d decoding
 	if d.byteLevel {
 		return errors.New("model Unigram of bytes is not supported")
 	}
-	var rows [][]any
-	if err := json.Unmarshal(m.Vocab, &rows); err != nil {
-		return fmt.Errorf("model: vocab is no list of pairs: %w", err)
-	}
-	vocab, scores := vocabulary{}, make([]float64, len(rows))
-	for id, row := range rows {
-		name, score, err := scoredRow(row)
+	vocab, scores := vocabulary{}, []float64{}
+	err := eachElement(m.Vocab, func(de *json.Decoder) error {
+		name, score, err := scoredRow(de)
 		if err != nil {
-			return fmt.Errorf("model: token %d: %w", id, err)
+			return fmt.Errorf("token %d: %w", len(scores), err)
 		}
 		if _, twice := vocab[name]; twice {
 			return fmt.Errorf("token %q is in the vocabulary twice", name)
 		}
-		vocab[name], scores[id] = int64(id), score
+		vocab[name], scores = int64(len(scores)), append(scores, score)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("model: vocab: %w", err)
 	}
-	if len(rows) == 0 {
+	if len(scores) == 0 {
 		return errors.New("the vocabulary is empty")
 	}
 	if err := t.setTokens(vocab, added, d); err != nil {
 		return err
 	}
 	if m.UnknownID != nil {
-		if *m.UnknownID < 0 || *m.UnknownID >= int64(len(rows)) {
-			return fmt.Errorf("model: unk_id %d is not in the vocabulary of %d", *m.UnknownID, len(rows))
+		if *m.UnknownID < 0 || *m.UnknownID >= int64(len(scores)) {
+			return fmt.Errorf("model: unk_id %d is not in the vocabulary of %d", *m.UnknownID, len(scores))
 		}
 		t.symbols.unknown = int32(*m.UnknownID)
 	}
@@ -155,15 +155,19 @@ func (t *Tokenizer) setUnigramModel(m *modelJSON, added []addedToken, d decoding
 }
 
 // scoredRow reads ["token", score].
-func scoredRow(row []any) (string, float64, error) {
-	if len(row) == 2 {
-		name, isText := row[0].(string)
-		score, isNumber := row[1].(float64)
-		if isText && isNumber {
-			return name, score, nil
+func scoredRow(d *json.Decoder) (name string, score float64, err error) {
+	row := [4]json.Token{} // with what opens and closes it
+	for i := range row {
+		if row[i], err = d.Token(); err != nil {
+			return "", 0, err
 		}
 	}
-	return "", 0, errors.New("is no pair of a text and a number")
+	name, isText := row[1].(string)
+	score, isNumber := row[2].(float64)
+	if row[0] != json.Delim('[') || !isText || !isNumber || row[3] != json.Delim(']') {
+		return "", 0, errors.New("it is no pair of a text and a number")
+	}
+	return name, score, nil
 }
 
 // setUnigram makes scores the model. Special tokens are no text.
