@@ -5,8 +5,7 @@ import (
 	"unsafe"
 )
 
-// hugePage is the size of the pages that large regions ask for, in bytes. With
-// them a product of large matrices is a fifth faster than with pages of 4 KiB.
+// hugePage is the size of the pages that large regions ask for, in bytes.
 const hugePage = 2 << 20
 
 // An Arena is one region of memory that arrays are cut from, one behind the

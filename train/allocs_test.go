@@ -13,9 +13,12 @@ import (
 func TestStepAllocatesNothing(t *testing.T) {
 	before := kernels.Workers()
 	defer kernels.SetWorkers(before)
-	for _, workers := range []int{1, 2} {
-		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
-			kernels.SetWorkers(workers)
+	for _, test := range []struct {
+		workers   int
+		recompute bool
+	}{{1, false}, {2, false}, {1, true}, {2, true}} {
+		t.Run(fmt.Sprintf("workers=%d recompute=%v", test.workers, test.recompute), func(t *testing.T) {
+			kernels.SetWorkers(test.workers)
 			cfg := tiny()
 			cfg.Vocab, cfg.Width, cfg.Context = 300, 64, 64 // large enough to be shared out
 			m, err := model.New(cfg, model.Init{}, 7)
@@ -24,6 +27,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 			}
 			o := options("")
 			o.BatchTokens, o.MicroTokens, o.Tokens = 16*cfg.Context, 8*cfg.Context, 1<<30
+			o.Recompute = test.recompute
 			r := newRun(m, o)
 			step := func() {
 				if _, err := r.step(); err != nil {
