@@ -62,9 +62,9 @@ func TestFetchLaysTheCacheOutAsPythonDoes(t *testing.T) {
 	}
 	checkTree(t, dir, false)
 
-	gets := len(h.seen)
-	if _, err := fetchAll(c); err != nil || len(h.seen) != gets+1 {
-		t.Errorf("a second fetch asks for %v, %v", h.seen[gets:], err)
+	gets := len(h.requests())
+	if _, err := fetchAll(c); err != nil || len(h.requests()) != gets+1 {
+		t.Errorf("a second fetch asks for %v, %v", h.requests()[gets:], err)
 	}
 }
 
@@ -229,7 +229,7 @@ func TestBadServers(t *testing.T) {
 			if err != nil && (strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), canary) || strings.Contains(err.Error(), "signature")) {
 				t.Errorf("error %q", err)
 			}
-			if gets := h.seen[1:]; test.gets != nil && !reflect.DeepEqual(gets, test.gets) {
+			if gets := h.requests()[1:]; test.gets != nil && !reflect.DeepEqual(gets, test.gets) {
 				t.Errorf("asked for %q, want %q", gets, test.gets)
 			}
 			text, missing := os.ReadFile(filepath.Join(s.Dir, test.file))
@@ -330,8 +330,8 @@ func TestResumeInAnotherRun(t *testing.T) {
 	if _, err := fetchAll(h.client(dir), name); err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("model.safetensors bytes=%d-", info.Size()); !slices.Contains(h.seen, want) {
-		t.Errorf("asked for %v, not for %s", h.seen, want)
+	if want := fmt.Sprintf("model.safetensors bytes=%d-", info.Size()); !slices.Contains(h.requests(), want) {
+		t.Errorf("asked for %v, not for %s", h.requests(), want)
 	}
 	checkTree(t, dir, false)
 }
@@ -413,7 +413,7 @@ func TestDiskFull(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "needs 320000 bytes more") {
 		t.Errorf("error %v", err)
 	}
-	if gets := h.seen[1:]; len(gets) != 0 {
+	if gets := h.requests()[1:]; len(gets) != 0 {
 		t.Errorf("asked for %v", gets)
 	}
 }
@@ -473,7 +473,7 @@ func TestConcurrentProcesses(t *testing.T) {
 		}
 	}
 	asked := 0
-	for _, get := range h.seen {
+	for _, get := range h.requests() {
 		if strings.HasPrefix(get, "model.safetensors") {
 			asked++
 		}
@@ -592,4 +592,34 @@ func TestPauses(t *testing.T) {
 	if d := retryAfter(http.Header{"Retry-After": {"nonsense"}}); d != 0 {
 		t.Errorf("Retry-After %v", d)
 	}
+}
+
+// Whatever a server lists, files stay below the folder of their snapshot.
+func FuzzListing(f *testing.F) {
+	for _, name := range []string{"a", "a/b.json", "../x", "/x", `a\\b`, "a//b", "C:x", "", ".", "a/.", "\u0000"} {
+		f.Add(`{"sha": "`+commit1+`", "siblings": [{"rfilename": "`+name+`"}]}`, "main")
+	}
+	f.Add(`{"sha": "x"}`, "refs/pr/1")
+	f.Add(`{`, "../..")
+	f.Fuzz(func(t *testing.T, text, revision string) {
+		var l listing
+		if json.Unmarshal([]byte(text), &l) != nil || checkRevision(revision) != nil {
+			return
+		}
+		c := &Client{settings: Settings{Cache: "/cache"}}
+		s, err := c.snapshotOf(llama, revision, l)
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %q", err)
+			}
+			return
+		}
+		for _, name := range append(s.Files, "x") {
+			for _, path := range []string{filepath.Join(s.Dir, name), filepath.Join(c.repoDir(llama), "refs", revision)} {
+				if !strings.HasPrefix(path, "/cache/models--org--llama/") {
+					t.Errorf("%q leads to %s", name, path)
+				}
+			}
+		}
+	})
 }

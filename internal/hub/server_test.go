@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,6 +79,13 @@ func (h *fakeHub) note(server string, r *http.Request) {
 	if r.Method == http.MethodGet && (server == "content" || !strings.HasSuffix(r.URL.Path, ".safetensors")) {
 		h.seen = append(h.seen, strings.TrimSpace(filepath.Base(r.URL.Path)+" "+r.Header.Get("Range")))
 	}
+}
+
+// requests lists what was asked for so far.
+func (h *fakeHub) requests() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.seen)
 }
 
 func (h *fakeHub) serve(w http.ResponseWriter, r *http.Request) {

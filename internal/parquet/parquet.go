@@ -29,7 +29,7 @@ const (
 	heldFactor   = 8       // pages that are open at a time: slack + 8n bytes
 	totalFactor  = 64      // all pages: slack + 64n bytes
 	outputFactor = 16      // all rows: slack + 16n bytes
-	cellSlack    = 1 << 18
+	cellSlack    = 1 << 16
 	cellFactor   = 16 // values and gaps: cellSlack + 16n
 )
 
