@@ -48,6 +48,8 @@ func init() {
 	tileKernels[5][2].add(avx2, tile5x2AVX2)
 	tileKernels[6][2].add(avx2, tile6x2AVX2)
 	packRowsKernels[2].add(avx2, packRows2AVX2)
+	tileKernels[1][4].add(avx2, tile1x4AVX2)
+	tileKernels[2][4].add(avx2, tile2x4AVX2)
 	packColumnsKernel.add(avx2, packColumnsAVX2)
 }
 
@@ -185,6 +187,12 @@ func tile6x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep i
 
 //go:noescape
 func packRows2AVX2(dst *float32, src *float32, row int, steps int, cols int)
+
+//go:noescape
+func tile1x4AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+
+//go:noescape
+func tile2x4AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packColumnsAVX2(dst *float32, src *float32, row int, groups int, width int)

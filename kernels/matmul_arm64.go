@@ -21,6 +21,8 @@ func init() {
 	tileKernels[7][2].add(neon, tile7x2NEON)
 	tileKernels[8][2].add(neon, tile8x2NEON)
 	packRowsKernels[2].add(neon, packRows2NEON)
+	tileKernels[1][4].add(neon, tile1x4NEON)
+	tileKernels[2][4].add(neon, tile2x4NEON)
 	packColumnsKernel.add(neon, packColumnsNEON)
 }
 
@@ -77,6 +79,12 @@ func tile8x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep i
 
 //go:noescape
 func packRows2NEON(dst *float32, src *float32, row int, steps int, cols int)
+
+//go:noescape
+func tile1x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+
+//go:noescape
+func tile2x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packColumnsNEON(dst *float32, src *float32, row int, groups int, width int)

@@ -1302,6 +1302,133 @@ rows_66:
 	BNE rows_66
 	RET
 
+// func tile1x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile1x4NEON(SB), NOSPLIT, $0-88
+	MOVD c+0(FP), R0
+	MOVD cRow+24(FP), R1
+	MOVD a+8(FP), R2
+	MOVD aRow+32(FP), R3
+	MOVD aStep+40(FP), R4
+	MOVD tiles+64(FP), R7
+tile_67:
+	MOVD b+16(FP), R5
+	MOVD steps+56(FP), R6
+	MOVD $0, R8
+	MOVD R2, R10
+	ADD R3, R2, R2
+	MOVD add+80(FP), R9
+	CBZ R9, zero_69
+	MOVD R0, R9
+	FMOVQ 0(R9), F0
+	FMOVQ 16(R9), F1
+	FMOVQ 32(R9), F2
+	FMOVQ 48(R9), F3
+	ADD R1, R9, R9
+	B begin_70
+zero_69:
+	WORD $0x6E201C00
+	WORD $0x6E211C21
+	WORD $0x6E221C42
+	WORD $0x6E231C63
+begin_70:
+	MOVD bStep+48(FP), R9
+steps_68:
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
+	FMOVQ 32(R5), F18
+	FMOVQ 48(R5), F19
+	FMOVS (R10)(R8), F20
+	WORD $0x4F941200
+	WORD $0x4F941221
+	WORD $0x4F941242
+	WORD $0x4F941263
+	ADD R9, R5, R5
+	ADD R4, R8, R8
+	SUBS $1, R6, R6
+	BNE steps_68
+	FMOVQ F0, 0(R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ F2, 32(R0)
+	FMOVQ F3, 48(R0)
+	ADD R1, R0, R0
+	SUBS $1, R7, R7
+	BNE tile_67
+	RET
+
+// func tile2x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile2x4NEON(SB), NOSPLIT, $0-88
+	MOVD c+0(FP), R0
+	MOVD cRow+24(FP), R1
+	MOVD a+8(FP), R2
+	MOVD aRow+32(FP), R3
+	MOVD aStep+40(FP), R4
+	MOVD tiles+64(FP), R7
+tile_71:
+	MOVD b+16(FP), R5
+	MOVD steps+56(FP), R6
+	MOVD $0, R8
+	MOVD R2, R10
+	ADD R3, R2, R2
+	MOVD R2, R11
+	ADD R3, R2, R2
+	MOVD add+80(FP), R9
+	CBZ R9, zero_73
+	MOVD R0, R9
+	FMOVQ 0(R9), F0
+	FMOVQ 16(R9), F1
+	FMOVQ 32(R9), F2
+	FMOVQ 48(R9), F3
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F4
+	FMOVQ 16(R9), F5
+	FMOVQ 32(R9), F6
+	FMOVQ 48(R9), F7
+	ADD R1, R9, R9
+	B begin_74
+zero_73:
+	WORD $0x6E201C00
+	WORD $0x6E211C21
+	WORD $0x6E221C42
+	WORD $0x6E231C63
+	WORD $0x6E241C84
+	WORD $0x6E251CA5
+	WORD $0x6E261CC6
+	WORD $0x6E271CE7
+begin_74:
+	MOVD bStep+48(FP), R9
+steps_72:
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
+	FMOVQ 32(R5), F18
+	FMOVQ 48(R5), F19
+	FMOVS (R10)(R8), F20
+	FMOVS (R11)(R8), F21
+	WORD $0x4F941200
+	WORD $0x4F941221
+	WORD $0x4F941242
+	WORD $0x4F941263
+	WORD $0x4F951204
+	WORD $0x4F951225
+	WORD $0x4F951246
+	WORD $0x4F951267
+	ADD R9, R5, R5
+	ADD R4, R8, R8
+	SUBS $1, R6, R6
+	BNE steps_72
+	FMOVQ F0, 0(R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ F2, 32(R0)
+	FMOVQ F3, 48(R0)
+	ADD R1, R0, R0
+	FMOVQ F4, 0(R0)
+	FMOVQ F5, 16(R0)
+	FMOVQ F6, 32(R0)
+	FMOVQ F7, 48(R0)
+	ADD R1, R0, R0
+	SUBS $1, R7, R7
+	BNE tile_71
+	RET
+
 // func packColumnsNEON(dst *float32, src *float32, row int, groups int, width int)
 TEXT ·packColumnsNEON(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0
@@ -1309,7 +1436,7 @@ TEXT ·packColumnsNEON(SB), NOSPLIT, $0-40
 	MOVD row+16(FP), R2
 	MOVD groups+24(FP), R3
 	MOVD width+32(FP), R4
-columns_67:
+columns_75:
 	MOVD R1, R10
 	FMOVQ (R10), F0
 	ADD R2, R10, R10
@@ -1338,5 +1465,5 @@ columns_67:
 	ADD $16, R1
 	ADD $-1, R3
 	CMP $0, R3
-	BNE columns_67
+	BNE columns_75
 	RET

@@ -184,11 +184,18 @@ func (w *Packed) panel(j int) matrix {
 	return matrix{w.panels[j*w.k:][:w.k*panelRows], panelRows, 1}
 }
 
+// wideRows is how many rows a tile of four vectors may have: so few that the
+// steps of two would wait for each other.
+const wideRows = 2
+
 // wide multiplies with the first cols columns of b, which is read in place by
 // whole vectors: c [rows, cols] (+)= a [rows, steps] · b [steps, cols].
 func (s shape) wide(c, a, b matrix, rows, steps, cols int, add bool) {
 	for j := 0; j < cols; {
 		width := s.panelWidth(j, cols)
+		if rows <= wideRows && cols-j > 2*s.lanes && 4*s.lanes <= panelRows {
+			width = 4 * s.lanes
+		}
 		s.panel(c.from(0, j), a, b.from(0, j), rows, steps, min(width, cols-j), width, add)
 		j += width
 	}

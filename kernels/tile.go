@@ -3,8 +3,8 @@ package kernels
 import "unsafe"
 
 // A shape says how the tiles of an instruction set are cut: at most rows, and
-// one or two vectors of lanes columns. Where parts of vectors cannot be
-// stored, ragged is set and such tiles go through a buffer.
+// one or two vectors of lanes columns, or four where rows are few. Where parts
+// of vectors cannot be stored, ragged is set and such tiles go through a buffer.
 type shape struct {
 	isa         isa
 	rows, lanes int
@@ -31,9 +31,9 @@ const maxTileRows = 14
 type tileFunc func(c, a, b *float32, cRow, aRow, aStep, bStep, steps, tiles, cols, add int)
 
 // tileKernels has the tiles by rows and vectors.
-var tileKernels = func() (kernels [maxTileRows + 1][3]*perISA[tileFunc]) {
+var tileKernels = func() (kernels [maxTileRows + 1][5]*perISA[tileFunc]) {
 	for rows := range kernels {
-		for vectors := 1; vectors <= 2; vectors++ {
+		for _, vectors := range []int{1, 2, 4} {
 			kernels[rows][vectors] = implement(tileGeneric(rows, 8*vectors))
 		}
 	}

@@ -13,6 +13,10 @@ func emitMatMul(a *Asm) {
 		}
 		emitPackRows(a, vectors)
 	}
+	if a.T.Lanes < 16 {
+		emitTile(a, 1, 4)
+		emitTile(a, 2, 4)
+	}
 	if a.amd64() {
 		emitPackColumnsAMD64(a)
 	} else {
@@ -173,9 +177,9 @@ var rowAMD64 = []string{
 }
 
 func (t tile) stepAMD64() {
-	first := 28 // the two registers of b, then two for elements of a
+	first := 28 // the registers of b, then two for elements of a
 	if t.T.Name == "avx2" {
-		first = 12
+		first = 14 - max(2, t.vectors)
 	}
 	size := t.T.Lanes * 4
 	for v := range t.vectors {
@@ -185,7 +189,7 @@ func (t tile) stepAMD64() {
 		t.Ins("PREFETCHT0 %d(BX)", tileAhead+at)
 	}
 	for row := range t.rows {
-		element := t.reg(first + 2 + row%2)
+		element := t.reg(first + max(2, t.vectors) + row%2)
 		t.Ins("VBROADCASTSS %s, %s", rowAMD64[row], element)
 		for v := range t.vectors {
 			t.Ins("VFMADD231PS %s, %s, %s", t.reg(first+v), element, t.acc(row, v))
@@ -251,11 +255,11 @@ func (t tile) emitARM64() {
 		t.Ins("FMOVQ %d(R5), F%d", 16*v, 16+v)
 	}
 	for row := range t.rows {
-		t.Ins("FMOVS (R%d)(R8), F%d", 10+row, 18+row)
+		t.Ins("FMOVS (R%d)(R8), F%d", 10+row, 16+max(2, t.vectors)+row)
 	}
 	for row := range t.rows {
 		for v := range t.vectors {
-			t.word(0x4F801000, row*t.vectors+v, 16+v, 18+row) // FMLA by element 0
+			t.word(0x4F801000, row*t.vectors+v, 16+v, 16+max(2, t.vectors)+row) // FMLA by element 0
 		}
 	}
 	t.Ins("ADD R9, R5, R5")
