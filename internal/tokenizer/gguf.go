@@ -153,7 +153,7 @@ func (p Parts) Padded(rows int) Parts {
 	p.Types = p.types()
 	p.Tokens = append([]string{}, p.Tokens...)
 	for id := len(p.Tokens); id < rows; id++ {
-		p.Tokens, p.Types = append(p.Tokens, fmt.Sprintf("[PAD%d]", id)), append(p.Types, int32(unusedPiece))
+		p.Tokens, p.Types = append(p.Tokens, padding(int32(id))), append(p.Types, int32(unusedPiece))
 		if p.Scores != nil {
 			p.Scores = append(p.Scores[:id:id], 0)
 		}

@@ -112,6 +112,7 @@ func (p *Parts) byteLevel() (*Tokenizer, error) {
 		return nil, err
 	}
 	ids := t.ordinary()
+	t.tokens = append(t.tokens, make([]string, len(p.Tokens)-len(t.tokens))...)
 	t.setBytes(ids, spellByte)
 	merges, err := p.mergeList()
 	if err != nil {
@@ -141,6 +142,9 @@ func (p *Parts) byteLevel() (*Tokenizer, error) {
 func (p *Parts) vocabulary() (vocabulary, []addedToken, error) {
 	vocab, added := vocabulary{}, []addedToken{}
 	for id, text := range p.Tokens {
+		if p.kind(id) == unusedPiece && text == padding(int32(id)) {
+			continue // a gap
+		}
 		if _, twice := vocab[text]; twice {
 			return nil, nil, fmt.Errorf("token %q is in the vocabulary twice", text)
 		}
@@ -203,11 +207,14 @@ func (t *Tokenizer) Parts() (Parts, error) {
 	return p, nil
 }
 
+// padding is the name of an id without a token.
+func padding(id int32) string { return fmt.Sprintf("[PAD%d]", id) }
+
 // spelled returns how a byte-level file writes a token, and of which type it is.
 func (t *Tokenizer) spelled(id int32, token string, users map[int32]bool) (string, pieceKind) {
 	switch {
 	case token == "":
-		return fmt.Sprintf("[PAD%d]", id), unusedPiece
+		return padding(id), unusedPiece
 	case t.special[id]:
 		return token, controlPiece
 	case users[id]:

@@ -29,18 +29,9 @@ func readJSON(t testing.TB, path string, v any) {
 	}
 }
 
-var gpt2 = sync.OnceValues(func() (*Tokenizer, error) { return Load(gpt2Folder) })
-
-var gpt2Folder string
-
 func loadGPT2(t testing.TB) *Tokenizer {
 	t.Helper()
-	gpt2Folder = golden.Shared(t, "tokenizers", "gpt2")
-	tok, err := gpt2()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tok
+	return load(t, golden.Shared(t, "tokenizers", "gpt2", "vocab.json"))
 }
 
 func TestGPT2Layout(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"plumb/internal/golden"
@@ -36,12 +37,19 @@ func TestTokenizerVectors(t *testing.T) {
 	}
 }
 
+// loaded are tokenizers by path, each read once.
+var loaded sync.Map
+
 func load(t testing.TB, path string) *Tokenizer {
 	t.Helper()
+	if tok, ok := loaded.Load(path); ok {
+		return tok.(*Tokenizer)
+	}
 	tok, err := Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	loaded.Store(path, tok)
 	return tok
 }
 
