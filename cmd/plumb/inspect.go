@@ -152,11 +152,13 @@ func newInspectTokens(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tokens MODEL --text TEXT",
 		Short: "the tokens of a text",
-		Long: `Show the tokens of a text. MODEL is a model folder, the folder of a trial, or a
-tokenizer.json. A text of - is read from stdin.`,
+		Long: `Show the tokens of a text. MODEL is a model folder, the folder of a trial, or any
+tokenizer: a folder or file of tokenizer.json, SentencePiece's tokenizer.model,
+vocab.json with merges.txt, llama2.c's tok512.bin, or a GGUF file. A text of - is
+read from stdin.`,
 		Example: `  plumb inspect tokens MODEL --text "the cat sat"
   plumb inspect tokens tokenizer.json --text - --json < page.txt`,
-		Args: exactly("the folder of a MODEL or a tokenizer.json"),
+		Args: exactly("the folder of a MODEL or a tokenizer's file"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !c.Flags().Changed("text") {
 				return errors.New("no text: give --text TEXT, or --text - for stdin")

@@ -491,3 +491,22 @@ func BenchmarkEncode(b *testing.B) {
 		ids = tok.Append(ids[:0], text)
 	}
 }
+
+// Half of a novel with published vocabularies; the cache of words is warm.
+func BenchmarkEncodeNovel(b *testing.B) {
+	for _, path := range []string{"gpt2", "mini-llama3-json", "llama-spm"} {
+		b.Run(path, func(b *testing.B) {
+			tok := load(b, golden.Shared(b, "tokenizers", path))
+			data, err := os.ReadFile(golden.Shared(b, "tokenizers", "war-and-peace.txt"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			text := string(data[:len(data)/2])
+			b.SetBytes(int64(len(text)))
+			var ids []int32
+			for b.Loop() {
+				ids = tok.Append(ids[:0], text)
+			}
+		})
+	}
+}
