@@ -49,7 +49,7 @@ func (m *Model) GGUF(typ gguf.Type) (GGUF, error) {
 // ggufReading finds the architecture that holds c.
 func ggufReading(c arch.Config) (reading, error) {
 	var all []reading
-	for _, name := range ggufFamilies.Names() {
+	for _, name := range slices.Backward(ggufFamilies.Names()) { // qwen2 first, as llama can say the same
 		family, err := ggufFamilies.Get(name)
 		if err != nil {
 			return reading{}, err
@@ -144,7 +144,7 @@ func (m *Model) ggufNotes(tensors []gguf.Source, r reading, family ggufFamily, t
 		notes = append(notes, fmt.Sprintf("llama.cpp computes the GELU of %s in its tanh form, this model has the exact one: logits differ by thousandths", r.architecture))
 	}
 	if r.zeros > 0 {
-		notes = append(notes, fmt.Sprintf("%s has biases that this model lacks: %d zeros are written", r.architecture, r.zeros))
+		notes = append(notes, zerosNote(r))
 	}
 	for _, t := range tensors {
 		if row := t.Shape[len(t.Shape)-1]; len(t.Shape) == 2 && t.Name != ggufPositions && t.Type.Name != typ.Name {

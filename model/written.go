@@ -60,7 +60,7 @@ func understand(architecture string, said, meant arch.Config, problem error) rea
 	for _, bias := range []struct {
 		said  *bool
 		meant bool
-	}{{&said.QKVBias, meant.QKVBias}, {&said.OutBias, meant.OutBias}, {&said.FFNBias, meant.FFNBias}} {
+	}{{&said.QKVBias, meant.QKVBias}, {&said.OutBias, meant.OutBias}, {&said.FFNBias, meant.FFNBias}, {&said.HeadBias, meant.HeadBias}} {
 		*bias.said = *bias.said && bias.meant
 	}
 	r.wrong = append(r.wrong, differences(said, meant)...)
@@ -92,11 +92,9 @@ func differences(said, meant arch.Config) []string {
 	return list
 }
 
-// best returns the reading that says all, with the fewest zeros; of equal ones
-// the last, as qwen2 is more to the point than llama. If none does, the error
-// says what the nearest lacks.
+// best returns the first of the readings that say all with the fewest zeros. If
+// none does, the error says what the nearest lacks.
 func best(format string, readings []reading) (reading, error) {
-	slices.Reverse(readings)
 	r := slices.MinFunc(readings, func(a, b reading) int {
 		return cmp.Or(cmp.Compare(len(a.wrong), len(b.wrong)), cmp.Compare(a.zeros, b.zeros))
 	})
