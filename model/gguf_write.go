@@ -3,7 +3,9 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"plumb/arch"
 	"plumb/internal/gguf"
@@ -22,7 +24,7 @@ type GGUF struct {
 // architecture of the format computes what m does.
 func (m *Model) GGUF(typ gguf.Type) (GGUF, error) {
 	m.mustNotBeFrozen("GGUF")
-	r, err := ggufReading(writtenOut(m.cfg))
+	l, r, err := m.layered(ggufReading)
 	if err != nil {
 		return GGUF{}, err
 	}
@@ -32,9 +34,9 @@ func (m *Model) GGUF(typ gguf.Type) (GGUF, error) {
 	}
 	file := GGUF{Metadata: ggufMetadata(m.cfg, r, family, typ)}
 	for _, t := range family.tensors(r.config) {
-		file.Tensors = append(file.Tensors, m.ggufSource(family, r.config, t, typ))
+		file.Tensors = append(file.Tensors, l.ggufSource(family, r.config, t, typ))
 	}
-	if family.headIsThere && m.cfg.TiedHead {
+	if family.headIsThere && r.config.TiedHead {
 		head := file.Tensors[0]
 		head.Name = ggufHead
 		file.Tensors = append(file.Tensors, head)
@@ -42,7 +44,7 @@ func (m *Model) GGUF(typ gguf.Type) (GGUF, error) {
 	if factors := rotaryFactors(r.config); factors != nil {
 		file.Tensors = append(file.Tensors, gguf.Source{Name: ropeFactors, Type: plainType(), Shape: []int{len(factors)}, Values: func() []float32 { return factors }})
 	}
-	file.Notes = m.ggufNotes(file.Tensors, r, family, typ)
+	file.Notes = l.ggufNotes(file.Tensors, r, family, typ)
 	return file, nil
 }
 
@@ -100,18 +102,18 @@ func plainType() gguf.Type {
 }
 
 // ggufSource describes tensor t of a file with the weights of m.
-func (m *Model) ggufSource(family ggufFamily, c arch.Config, t ggufTensor, typ gguf.Type) gguf.Source {
+func (l layered) ggufSource(family ggufFamily, c arch.Config, t ggufTensor, typ gguf.Type) gguf.Source {
 	s := gguf.Source{Name: t.name, Shape: t.shape, Type: plainType()}
 	if len(t.shape) == 2 && t.name != ggufPositions {
 		s.Type = typ.For(t.shape[1])
 	}
 	s.Values = func() []float32 {
 		if len(t.parts) == 1 {
-			return m.ggufPart(family, c, t.parts[0])
+			return l.ggufPart(family, c, t.parts[0])
 		}
 		var all []float32
 		for _, part := range t.parts {
-			all = append(all, m.ggufPart(family, c, part)...)
+			all = append(all, l.ggufPart(family, c, part)...)
 		}
 		return all
 	}
@@ -119,8 +121,8 @@ func (m *Model) ggufSource(family ggufFamily, c arch.Config, t ggufTensor, typ g
 }
 
 // ggufPart returns the values of one array in the order of the file.
-func (m *Model) ggufPart(family ggufFamily, c arch.Config, part spec) []float32 {
-	values := m.layerArray(part.name)
+func (l layered) ggufPart(family ggufFamily, c arch.Config, part spec) []float32 {
+	values := l.array(part.name)
 	if values == nil {
 		return make([]float32, part.size())
 	}
@@ -132,24 +134,39 @@ func (m *Model) ggufPart(family ggufFamily, c arch.Config, part spec) []float32 
 }
 
 // ggufNotes says what is not as asked for or as it was.
-func (m *Model) ggufNotes(tensors []gguf.Source, r reading, family ggufFamily, typ gguf.Type) []string {
-	var notes []string
-	if note := m.sharingNote(r.config); note != "" {
-		notes = append(notes, note)
-	}
-	if family.headIsThere && m.cfg.TiedHead {
+func (l layered) ggufNotes(tensors []gguf.Source, r reading, family ggufFamily, typ gguf.Type) []string {
+	notes := l.notes(r)
+	if family.headIsThere && r.config.TiedHead {
 		notes = append(notes, fmt.Sprintf("%s repeats %s, %d bytes: llama.cpp asks for it in %s models", ggufHead, ggufTokens, tensors[0].Bytes(), r.architecture))
 	}
 	if r.config.Activation == "gelu_erf" {
 		notes = append(notes, fmt.Sprintf("llama.cpp computes the GELU of %s in its tanh form, this model has the exact one: logits differ by thousandths", r.architecture))
 	}
-	if r.zeros > 0 {
-		notes = append(notes, zerosNote(r))
-	}
+	return append(notes, fallbackNotes(tensors, typ)...)
+}
+
+// fallbackNotes names the matrices that are not in typ, those of all layers together.
+func fallbackNotes(tensors []gguf.Source, typ gguf.Type) []string {
+	var reasons []string
+	names := map[string][]string{}
 	for _, t := range tensors {
-		if row := t.Shape[len(t.Shape)-1]; len(t.Shape) == 2 && t.Name != ggufPositions && t.Type.Name != typ.Name {
-			notes = append(notes, fmt.Sprintf("%s is %s: rows of %d do not fill blocks of %d", t.Name, t.Type.Name, row, typ.Block))
+		row := t.Shape[len(t.Shape)-1]
+		if len(t.Shape) != 2 || t.Name == ggufPositions || t.Type.Name == typ.Name {
+			continue
+		}
+		reason := fmt.Sprintf("%s in place of %s, as rows of %d do not fill blocks of %d", t.Type.Name, typ.Name, row, typ.Block)
+		name := anyLayer.ReplaceAllString(t.Name, "blk.*.")
+		if !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+		if !slices.Contains(names[reason], name) {
+			names[reason] = append(names[reason], name)
 		}
 	}
-	return notes
+	for i, reason := range reasons {
+		reasons[i] = reason + ": " + strings.Join(names[reason], ", ")
+	}
+	return reasons
 }
+
+var anyLayer = regexp.MustCompile(`^blk\.\d+\.`)

@@ -1,8 +1,12 @@
 package model
 
 import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +14,7 @@ import (
 	"plumb/arch"
 	"plumb/internal/gguf"
 	"plumb/internal/golden"
+	"plumb/internal/tokenizer"
 )
 
 // throughGGUF writes m to a file in typ and reads it back.
@@ -29,7 +34,7 @@ func throughGGUF(t *testing.T, m *Model, typ string) (*Model, GGUF) {
 // holds are the variants that GGUF has an architecture for.
 var holds = map[string]string{
 	"base": "llama", "swiglu": "llama", "cyclic": "llama", "immediate": "llama", "reverse": "llama", "grouped heads": "llama",
-	"part of a head rotates": "qwen2", "biases": "llama", "untied": "llama", "gpt2": "gpt2", "linear rotary scaling": "llama", "neox": "gptneox", "neox in sequence": "gptneox", "gemma2": "gemma2",
+	"part of a head rotates": "qwen2", "biases": "llama", "untied": "llama", "gpt2": "gpt2", "linear rotary scaling": "llama", "scaled embedding": "llama", "scaled embedding, untied": "llama", "neox": "gptneox", "neox in sequence": "gptneox", "gemma2": "gemma2",
 	"qwen2": "qwen2", "llama 3": "llama", "llama 3 of another context": "llama", "rotary scaling in bands": "llama",
 }
 
@@ -77,7 +82,9 @@ func publishedShapes() map[string]arch.Config {
 	llama3.RotaryScaling = arch.RotaryScaling{Factor: 32, LowFrequency: 1, HighFrequency: 4, Context: 8192}
 	llama64 := llama3
 	llama64.RotaryScaling = arch.RotaryScaling{Factor: 8, LowFrequency: 1, HighFrequency: 4, Context: 64}
-	return map[string]arch.Config{"llama 3 of another context": llama64, "neox": neox, "neox in sequence": sequential, "gemma2": gemma, "qwen2": qwen, "llama 3": llama3}
+	scaled := tiny()
+	scaled.EmbeddingScale, scaled.TiedHead = 3.5, false
+	return map[string]arch.Config{"scaled embedding, untied": scaled, "llama 3 of another context": llama64, "neox": neox, "neox in sequence": sequential, "gemma2": gemma, "qwen2": qwen, "llama 3": llama3}
 }
 
 // sameScores wants the same bits from two models.
@@ -111,7 +118,7 @@ func TestGGUFRounds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			typ := mustType(t, name)
 			read, file := throughGGUF(t, m, name)
-			if fallback := typ.Block == 256; fallback != (len(file.Notes) == cfg.Layers) {
+			if fallback := typ.Block == 256; fallback != (len(file.Notes) == 1) {
 				t.Errorf("notes: %q", file.Notes)
 			}
 			for i, p := range m.Params() {
@@ -126,6 +133,23 @@ func TestGGUFRounds(t *testing.T) {
 					t.Errorf("%s is not what %s makes of it", p.Name, name)
 				}
 			}
+		})
+	}
+}
+
+// Matrices in other forms are written as the dense ones that they stand for.
+func TestWrittenFormsAreExpanded(t *testing.T) {
+	for kind, m := range withForms(t, mustNew(t, tiny())) {
+		t.Run(kind, func(t *testing.T) {
+			dense, n, err := m.expanded()
+			if err != nil || n == 0 {
+				t.Fatalf("%d matrices, %v", n, err)
+			}
+			read, file := throughGGUF(t, m, "F32")
+			if !slices.ContainsFunc(file.Notes, func(s string) bool { return strings.Contains(s, "expanded") }) {
+				t.Errorf("notes: %q", file.Notes)
+			}
+			sameScores(t, read, dense)
 		})
 	}
 }
@@ -206,9 +230,9 @@ func sameTensors(t *testing.T, got, want *gguf.File) {
 // The rest of a shape that an architecture reads otherwise is named.
 func TestDifferencesAreNamed(t *testing.T) {
 	c := tiny()
-	c.Norm, c.EmbeddingScale = "layernorm", 3
+	c.Norm, c.AttentionScale = "layernorm", 3
 	_, err := ggufReading(writtenOut(c))
-	for _, want := range []string{"no architecture of GGUF", "embedding_scale"} {
+	for _, want := range []string{"no architecture of GGUF", "attention_scale"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
 		}
@@ -216,4 +240,49 @@ func TestDifferencesAreNamed(t *testing.T) {
 	if list := differences(arch.Config{NormEps: 1e-5}, arch.Config{NormEps: float64(float32(1e-5))}); len(list) != 0 {
 		t.Errorf("%v differ in float32 too", list)
 	}
+}
+
+// A whole file of a tiny model with its tokenizer stays as it is to the byte.
+func TestGGUFToTheByte(t *testing.T) {
+	cfg := tiny()
+	cfg.Vocab, cfg.Context, cfg.Width, cfg.Heads, cfg.KVHeads, cfg.HeadDim, cfg.Hidden = 5, 8, 4, 2, 1, 4, 3
+	cfg.Layers, cfg.Sharing, cfg.Repeat = 2, "immediate", 2
+	m, err := New(cfg, Init{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := m.GGUF(mustType(t, "F16"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := true
+	tok := tokenizer.Parts{
+		Model: "gpt2", Pre: "gpt-2", Tokens: []string{"<|endoftext|>", "a", "b", "ab"}, Types: []int32{3, 1, 1, 1},
+		Merges: []string{"a b"}, BOS: 0, EOS: 0, AddBOS: &add,
+	}
+	path := writeGGUF(t, append(file.Metadata, tok.Padded(cfg.Vocab).GGUF()...), file.Tensors)
+	golden.Check(t, "testdata/tiny.gguf.golden", listGGUF(t, path))
+}
+
+// listGGUF is what a file holds, in words and then in bytes.
+func listGGUF(t *testing.T, path string) []byte {
+	t.Helper()
+	f, err := gguf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var list bytes.Buffer
+	for _, p := range f.Metadata {
+		fmt.Fprintf(&list, "%s %T %v\n", p.Key, p.Value, p.Value)
+	}
+	for _, tensor := range f.Tensors() {
+		fmt.Fprintf(&list, "%s %s %v %d bytes\n", tensor.Name, tensor.Type.Name, tensor.Shape, tensor.Bytes())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list.WriteString(hex.Dump(data))
+	return list.Bytes()
 }

@@ -50,8 +50,7 @@ func (m *Model) HF(typ gguf.Type) (HF, error) {
 	if typ.Quantised() {
 		return HF{}, fmt.Errorf("safetensors folders hold F32, F16 or BF16, not %s", typ.Name)
 	}
-	meant := writtenOut(m.cfg)
-	r, err := hfReading(meant, typ)
+	l, r, err := m.layered(func(c arch.Config) (reading, error) { return hfReading(c, typ) })
 	if err != nil {
 		return HF{}, err
 	}
@@ -59,21 +58,12 @@ func (m *Model) HF(typ gguf.Type) (HF, error) {
 	if err != nil {
 		return HF{}, err
 	}
-	folder := HF{Architecture: r.architecture, Config: hfConfigOf(r.architecture, family, meant, typ), Metadata: map[string]string{formatKey: "pt"}}
+	folder := HF{Architecture: r.architecture, Config: hfConfigOf(r.architecture, family, r.config, typ), Metadata: map[string]string{formatKey: "pt"}}
 	for _, t := range family.tensors(r.config) {
-		folder.Tensors = append(folder.Tensors, HFSource{t.name, t.shape, func() safetensors.Tensor { return m.hfTensor(family, r.config, t, typ) }})
+		folder.Tensors = append(folder.Tensors, HFSource{t.name, t.shape, func() safetensors.Tensor { return l.hfTensor(family, r.config, t, typ) }})
 	}
-	if note := m.sharingNote(r.config); note != "" {
-		folder.Notes = append(folder.Notes, note)
-	}
-	if r.zeros > 0 {
-		folder.Notes = append(folder.Notes, zerosNote(r))
-	}
+	folder.Notes = l.notes(r)
 	return folder, nil
-}
-
-func zerosNote(r reading) string {
-	return fmt.Sprintf("%s has biases that this model lacks: %d zeros are written", r.architecture, r.zeros)
 }
 
 // hfReading finds the architecture that holds c.
@@ -127,15 +117,15 @@ func (f family) tensors(c arch.Config) []written {
 	return list
 }
 
-// hfTensor encodes t with the weights of m, zeros where it has none.
-func (m *Model) hfTensor(f family, c arch.Config, t written, typ gguf.Type) safetensors.Tensor {
+// hfTensor encodes t with the weights of l, zeros where it has none.
+func (l layered) hfTensor(f family, c arch.Config, t written, typ gguf.Type) safetensors.Tensor {
 	size := 1
 	for _, d := range t.shape {
 		size *= d
 	}
 	values := make([]float32, size)
 	for _, part := range t.parts {
-		if weights := m.layerArray(part.name); weights != nil {
+		if weights := l.array(part.name); weights != nil {
 			f.source(c, part.name).write(values, weights, part.shape)
 		}
 	}

@@ -43,7 +43,7 @@ func writeHF(t *testing.T, folder HF) string {
 var inHF = map[string]string{
 	"base": "LlamaForCausalLM", "swiglu": "LlamaForCausalLM", "geglu": "LlamaForCausalLM", "cyclic": "LlamaForCausalLM", "immediate": "LlamaForCausalLM",
 	"reverse": "LlamaForCausalLM", "grouped heads": "LlamaForCausalLM", "biases": "LlamaForCausalLM", "untied": "LlamaForCausalLM",
-	"gpt2": "GPT2LMHeadModel", "linear rotary scaling": "LlamaForCausalLM", "rotary scaling in bands": "LlamaForCausalLM",
+	"gpt2": "GPT2LMHeadModel", "linear rotary scaling": "LlamaForCausalLM", "scaled embedding": "LlamaForCausalLM", "scaled embedding, untied": "LlamaForCausalLM", "rotary scaling in bands": "LlamaForCausalLM",
 	"neox": "GPTNeoXForCausalLM", "neox in sequence": "GPTNeoXForCausalLM", "gemma2": "Gemma2ForCausalLM", "qwen2": "Qwen2ForCausalLM",
 	"llama 3": "LlamaForCausalLM", "llama 3 of another context": "LlamaForCausalLM", "window": "MistralForCausalLM",
 }

@@ -6,16 +6,18 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"plumb/arch"
+	"plumb/kernels"
 )
 
 // Formats of others know no shared blocks, so a model is written to them layer
 // by layer. Which of a format's architectures can hold it is found by trial: its
 // shape is described in the words of each and read back, and whatever is not the
 // same then is what that architecture cannot say. Only biases may be more than
-// before: those that a model lacks are written as zeros.
+// before, as zeros, and embeddings may be scaled beforehand.
 
 // writtenOut returns c without what changes nothing, its layers each with a
 // block of their own. Norm gains hold their offset while a model runs.
@@ -104,14 +106,73 @@ func best(format string, readings []reading) (reading, error) {
 	return r, nil
 }
 
-// layerArray returns the weights of the array called name in a model without
-// shared blocks; nil if m has none of that name, as with a bias that it lacks.
-func (m *Model) layerArray(name string) []float32 {
-	if layer, rest, ok := blockName(name); ok {
-		var n int
-		fmt.Sscan(layer, &n)
-		name = fmt.Sprintf("blocks.%d.%s", m.order[n], rest)
+// A layered is a model as it is written to formats of others: of dense matrices,
+// layer by layer, and where they know no scale of embeddings, with the token
+// table multiplied.
+type layered struct {
+	*Model
+	scale  float32 // of the token table, 1 for none
+	formed int     // matrices that were in other forms
+}
+
+// layered finds how m can be written: as it is, or else with its embeddings
+// scaled beforehand, which changes no bit of what the model computes. A tied
+// head then needs a matrix of its own.
+func (m *Model) layered(find func(arch.Config) (reading, error)) (layered, reading, error) {
+	c := writtenOut(m.cfg)
+	scale := float32(1)
+	r, err := find(c)
+	if err != nil && c.EmbeddingScale != 0 && !c.Projected() {
+		c.EmbeddingScale, c.TiedHead = 0, false
+		if folded, nothing := find(c); nothing == nil {
+			scale, r, err = float32(m.cfg.EmbeddingScale), folded, nil
+		}
 	}
+	if err != nil {
+		return layered{}, r, err
+	}
+	dense, formed, err := m.expanded()
+	return layered{dense, scale, formed}, r, err
+}
+
+// expanded returns m with all of its matrices dense, and how many were not.
+func (m *Model) expanded() (dense *Model, formed int, err error) {
+	matrices := map[string]Linear{}
+	for _, s := range m.Slots() {
+		if f, ok := s.Matrix.(Formed); ok {
+			matrices[s.Name] = f.Expand()
+		}
+	}
+	if len(matrices) == 0 {
+		return m, 0, nil
+	}
+	dense, err = m.With(matrices)
+	return dense, len(matrices), err
+}
+
+// array returns the weights of the array called name in a model without shared
+// blocks; nil if it has none of that name, as with a bias that it lacks.
+func (l layered) array(name string) []float32 {
+	if layer, rest, ok := blockName(name); ok {
+		n, err := strconv.Atoi(layer)
+		if err != nil {
+			panic("model: layered.array: " + err.Error())
+		}
+		name = fmt.Sprintf("blocks.%d.%s", l.order[n], rest)
+	}
+	if name == "head.weight" && l.cfg.TiedHead {
+		return l.stored("embedding.weight")
+	}
+	values := l.stored(name)
+	if name == "embedding.weight" && l.scale != 1 {
+		values = slices.Clone(values)
+		kernels.Scale(values, l.scale)
+	}
+	return values
+}
+
+// stored returns the array that m has under name, nil if it has none.
+func (m *Model) stored(name string) []float32 {
 	i := slices.IndexFunc(m.arrays, func(p Param) bool { return p.Name == name })
 	if i < 0 {
 		return nil
@@ -119,15 +180,38 @@ func (m *Model) layerArray(name string) []float32 {
 	return m.arrays[i].Data
 }
 
+// notes say what is otherwise in the file than in the model.
+func (l layered) notes(r reading) []string {
+	var notes []string
+	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if note := l.sharingNote(); note != "" {
+		notes = append(notes, note)
+	}
+	if l.formed > 0 {
+		add("%d matrices are in other forms than dense, which the format cannot say: they are expanded", l.formed)
+	}
+	switch size := len(l.stored("embedding.weight")); {
+	case l.scale != 1 && l.cfg.TiedHead:
+		add("embeddings are scaled by %v, which %s cannot say: the token table is multiplied by it, and the output matrix, no longer the same, takes %d weights more", l.scale, r.architecture, size)
+	case l.scale != 1:
+		add("embeddings are scaled by %v, which %s cannot say: the token table is multiplied by it", l.scale, r.architecture)
+	}
+	if r.zeros > 0 {
+		add("%s has biases that this model lacks: %d zeros are written", r.architecture, r.zeros)
+	}
+	return notes
+}
+
 // sharingNote says what writing layers out costs, "" if m shares none.
-func (m *Model) sharingNote(written arch.Config) string {
+func (m *Model) sharingNote() string {
 	blocks := m.cfg.BlockCount()
 	if blocks == m.cfg.Layers {
 		return ""
 	}
-	meant := m.cfg
-	meant.Layers, meant.Sharing, meant.Repeat = blocks, "", 1
-	own, all := sizeOf(meant), sizeOf(written)
-	return fmt.Sprintf("%d layers share %d blocks, which the format cannot say: each layer is written out, %d weights in place of %d (%.2f times)",
-		m.cfg.Layers, blocks, all, own, float64(all)/float64(own))
+	block := 0
+	for _, s := range blockLayout(m.cfg, "") {
+		block += s.size()
+	}
+	return fmt.Sprintf("%d layers share %d blocks, which the format cannot say: each layer is written out, and the %d weights of the blocks become %d",
+		m.cfg.Layers, blocks, block*blocks, block*m.cfg.Layers)
 }

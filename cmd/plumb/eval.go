@@ -45,8 +45,8 @@ func newEval(a *app) *cobra.Command {
 		Short: "score a trained model on tasks and text",
 		Long: `Score a trained model without training it further: tasks of several choices, by
 the log-likelihood of each choice, last words, answers that it writes, and text.
-MODEL is a folder with model.safetensors, config.json and tokenizer.json, or the
-folder of a trial or a training stage.
+MODEL is a folder with model.safetensors, config.json and tokenizer.json, the
+folder of a trial or a training stage, a GGUF file, or a .bin of llama2.c.
 
 Tasks are scored by the rules of lm-evaluation-harness; NAME@PROTOCOL, or
 --protocol for all of them, asks for others. Of a group the average stands below
@@ -411,7 +411,7 @@ func (e *evaluation) store(x results.Items) (string, error) {
 
 // keep writes the scores as records.
 func (e *evaluation) keep(scores []score) error {
-	trial, err := hashFile(filepath.Join(e.model.dir, "model.safetensors"))
+	trial, err := hashFile(weightsFile(e.model.dir))
 	if err != nil {
 		return err
 	}

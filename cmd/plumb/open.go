@@ -26,6 +26,15 @@ type trained struct {
 // openModel reads the model that path means, for scoring and generating: a
 // folder with a model, or the folder of a trial or of a training stage.
 func openModel(path string) (*trained, error) {
+	t, err := openThawed(path)
+	if err == nil {
+		t.model.Freeze()
+	}
+	return t, err
+}
+
+// openThawed reads the model that path means, its weights open to all.
+func openThawed(path string) (*trained, error) {
 	t, err := openWeights(path)
 	if err != nil {
 		return nil, err
@@ -37,7 +46,6 @@ func openModel(path string) (*trained, error) {
 	if ids, rows := t.tokenizer.Vocab(), t.model.Config().Vocab; ids > rows {
 		return nil, fmt.Errorf("%s: its tokenizer has %d ids and the model only %d: they do not belong together", dir, ids, rows)
 	}
-	t.model.Freeze()
 	t.ours = ownConfig(dir)
 	t.world, err = experiments.TrainedWorld(dir)
 	return t, err
@@ -99,4 +107,15 @@ func ownConfig(dir string) bool {
 	}
 	_, err = readConfig(text)
 	return err == nil
+}
+
+// weightsFile returns the file that tells the model in dir from others: of its
+// weights, or the index of several, or dir itself where it is a file.
+func weightsFile(dir string) string {
+	for _, name := range []string{model.WeightsFile, model.IndexFile} {
+		if path := filepath.Join(dir, name); exists(path) {
+			return path
+		}
+	}
+	return dir
 }
