@@ -35,6 +35,7 @@ func (r *runner) decoding(s Shape) group {
 		if err != nil {
 			return nil, nil, err
 		}
+		m.Freeze()
 		for _, workers := range r.counts() {
 			probes = append(probes, probe{
 				Line: Line{

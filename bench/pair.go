@@ -80,6 +80,7 @@ func loadedMemory(dir string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	m.Freeze()
 	length := min(promptTokens, m.Context())
 	if err := promptJob(m.Config(), length, length, "").do(m); err != nil {
 		return 0, err
@@ -101,6 +102,7 @@ func (r *runner) pairProbes(folders [2]string) (probes []probe, err error) {
 		if models[i], err = model.Load(dir); err != nil {
 			return nil, err
 		}
+		models[i].Freeze()
 	}
 	length := min(promptTokens, models[0].Context(), models[1].Context())
 	items := r.pairItems(models)

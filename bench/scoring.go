@@ -32,6 +32,7 @@ func (r *runner) scoring(s Shape) group {
 		if err != nil {
 			return nil, nil, err
 		}
+		m.Freeze()
 		for _, j := range jobs {
 			for _, workers := range r.counts() {
 				probes = append(probes, j.probe(s.Name, workers, m))
