@@ -55,7 +55,7 @@ func TestProblems(t *testing.T) {
 		{"element", `layers = [2, 4]`, `layers = [2, "4"]`, `small.toml:12:14: sweep.layers.1: want an integer, got the string "4"`},
 		{"impossible", `layers = [2, 4]`, `layers = [2, 5]`, `small.toml:12:14: sweep.layers.1: 5 layers are no multiple of the repeat count of sharing "immediate x2"; use 4 or 6, or give blocks (at layers=5 sharing=immediate x2)`},
 		{"too few layers", `layers = [2, 4]`, `layers = [1, 4]`, `sweep.layers.0: 1 layers are no multiple of the repeat count of sharing "immediate x2"; use 2, or give blocks`},
-		{"not to be run yet", `context = 64`, "context = 64\nparallel_residual = true", `small.toml:8:1: model.parallel_residual: parallel_residual: no model can run a parallel residual yet`},
+		{"not to be run yet", `context = 64`, "context = 64\nbidirectional = true", `small.toml:8:1: model.bidirectional: bidirectional: no model can run attention in both directions yet`},
 		{"case matters", `tokens = 20_000`, `Tokens = 20_000`, `train.Tokens: unknown key; did you mean "tokens"?`},
 		{"second view", "[[view]]", "[[view]]\nmetric=\"valid/bits_per_byte\"\nrows=\"layers\"\n[[view]]\nrow=1", `small.toml:21:1: view.1.row: unknown key; did you mean "rows"?`},
 		{"fixed and swept", `context = 64`, "context = 64\nlayers = 3", `sweep.layers: model.layers is fixed as well as swept`},
@@ -153,7 +153,7 @@ func TestSpecsAreDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rare := []string{"attention_soft_cap", "final_soft_cap", "bidirectional", "norm_offset", "norms_per_layer", "parallel_residual",
+	rare := []string{"attention_scale", "attention_soft_cap", "embedding_width", "head_bias", "no_outer_norm", "scale_by_layer", "window_first", "final_soft_cap", "bidirectional", "norm_offset", "norms_per_layer", "parallel_residual",
 		"pooler", "position_offset", "post_norm", "token_types", "window", "window_every", "factor", "low_frequency", "high_frequency"}
 	names := metricNames(nil)
 	for _, path := range settingPaths() {

@@ -11,6 +11,7 @@ import (
 
 	"plumb/internal/golden"
 	"plumb/internal/safetensors"
+	"plumb/internal/tokenizer"
 )
 
 // TestGoldenModels holds the models of the shelf against what other programs
@@ -61,7 +62,7 @@ type smallModel struct {
 }
 
 var smallModels = []smallModel{
-	{"stories260K", func(t *testing.T, dir string) { checkText(t, dir, "hf", 2e-5) }},
+	{"stories260K", checkStories},
 	{"tiny-random-gpt2", func(t *testing.T, dir string) { checkText(t, dir, ".", 1e-5) }},
 	{"gpt-nano-sort", checkSorting},
 }
@@ -83,12 +84,102 @@ func checkText(t *testing.T, dir, form string, tolerance float64) {
 	}
 	readGolden(t, filepath.Join(dir, "golden.json"), &want)
 	m := mustLoad(t, filepath.Join(dir, form))
+	m.Freeze()
 	want.Logits.check(t, m, tolerance)
 	for _, g := range want.Greedy {
 		checkGreedy(t, m, g.PromptIDs, g.IDs)
 	}
 	p := want.Perplexity
 	checkSum(t, "perplexity", m, p.IDs, len(p.IDs)-p.Scored, -p.NLL, tolerance*float64(p.Scored))
+}
+
+// checkStories compares all forms of the model of stories with what was measured
+// of it: those that hold the same numbers with the same figures, those that are
+// rounded with the perplexity of theirs.
+func checkStories(t *testing.T, dir string) {
+	for _, form := range []string{"hf", "stories260K.bin", filepath.Join("gguf", "stories260K-f32.gguf")} {
+		t.Run(filepath.Base(form), func(t *testing.T) { checkText(t, dir, form, 2e-5) })
+	}
+	var want struct {
+		Perplexity struct{ IDs []int32 }
+		Rounded    map[string]struct {
+			Text struct {
+				Scored int     `json:"tokens_scored"`
+				Mean   float64 `json:"nll_mean"`
+			} `json:"perplexity_text"`
+		} `json:"gguf_perplexity"`
+		Tasks map[string]goldenTask
+	}
+	readGolden(t, filepath.Join(dir, "golden.json"), &want)
+	for file, w := range want.Rounded {
+		t.Run(file, func(t *testing.T) {
+			m, ids := mustLoad(t, filepath.Join(dir, "gguf", file)), want.Perplexity.IDs
+			checkSum(t, "perplexity", m, ids, len(ids)-w.Text.Scored, -w.Text.Mean*float64(w.Text.Scored), 2e-5*float64(w.Text.Scored))
+		})
+	}
+	words, err := tokenizer.Load(filepath.Join(dir, "hf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, task := range want.Tasks {
+		t.Run(name, func(t *testing.T) { task.check(t, mustLoad(t, filepath.Join(dir, "hf")), words) })
+	}
+}
+
+// A goldenTask is log-likelihoods of continuations. Those of WinoGrande share
+// one behind several contexts; those of LAMBADA have no context here and are
+// left out.
+type goldenTask struct {
+	Items []struct {
+		Context       string
+		Contexts      []string
+		Continuations []string
+		Target        string
+		LogProbs      json.RawMessage `json:"ll"`
+		Greedy        json.RawMessage
+	}
+}
+
+// Tolerances of the log-likelihood of an item: in nats, and as a share of what
+// it is. The second is for one choice of 184 tokens and -574 nats, whose sum has
+// six digits before float32 ends.
+const itemTolerance, itemShare = 1e-4, 2e-7
+
+// check scores all choices at once, as an evaluation does.
+func (g goldenTask) check(t *testing.T, m *Model, words *tokenizer.Tokenizer) {
+	var rows [][]int32
+	var from []int
+	var want []float64
+	for _, item := range g.Items {
+		contexts, continuations := item.Contexts, item.Continuations
+		if len(contexts) == 0 && len(continuations) == 0 {
+			continue
+		}
+		var logs []float64
+		if err := json.Unmarshal(item.LogProbs, &logs); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, logs...)
+		for i := range logs {
+			context, continuation := item.Context, item.Target
+			if len(contexts) > 0 {
+				context = contexts[i]
+			} else {
+				continuation = continuations[i]
+			}
+			bos, _, _ := words.BOS()
+			row := append([]int32{bos}, words.Encode(context+continuation)...)
+			rows, from = append(rows, row), append(from, 1+len(words.Encode(context)))
+		}
+	}
+	sums, _, err := m.LogProbs(rows, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, sum := range sums {
+		within(t, "choice", sum, want[i], max(itemTolerance, -itemShare*want[i]))
+	}
+	t.Logf("%d choices", len(sums))
 }
 
 // checkSorting compares what was measured of the model that sorts, and lets it

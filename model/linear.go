@@ -14,9 +14,6 @@ type Linear interface {
 	Shape() (out, in int)
 	// Forward sets dst [rows, out] to x·wᵀ + bias, for x [rows, in].
 	Forward(dst, x []float32, rows int)
-	// ForwardAdd adds x·wᵀ + bias to dst, which is how a layer joins the
-	// residual stream.
-	ForwardAdd(dst, x []float32, rows int)
 }
 
 // A trainable is a Linear that passes gradients back and gathers its own.
@@ -52,12 +49,6 @@ func (d *Dense) Clone() *Dense {
 // Forward implements Linear.
 func (d *Dense) Forward(dst, x []float32, rows int) {
 	kernels.MatMul(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
-	d.addBias(dst, rows)
-}
-
-// ForwardAdd implements Linear.
-func (d *Dense) ForwardAdd(dst, x []float32, rows int) {
-	kernels.MatMulAdd(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
 	d.addBias(dst, rows)
 }
 

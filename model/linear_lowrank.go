@@ -32,11 +32,6 @@ func (l *LowRank) Shape() (out, in int) { return l.Left.Out, l.Right.In }
 // Forward implements Linear.
 func (l *LowRank) Forward(dst, x []float32, rows int) { l.Left.Forward(dst, l.inner(x, rows), rows) }
 
-// ForwardAdd implements Linear.
-func (l *LowRank) ForwardAdd(dst, x []float32, rows int) {
-	l.Left.ForwardAdd(dst, l.inner(x, rows), rows)
-}
-
 // inner applies the right factor.
 func (l *LowRank) inner(x []float32, rows int) []float32 {
 	l.middle = room(l.middle, rows*l.Right.Out)

@@ -65,11 +65,6 @@ func (w *watched) Forward(dst, x []float32, rows int) {
 	w.Linear.Forward(dst, x, rows)
 }
 
-func (w *watched) ForwardAdd(dst, x []float32, rows int) {
-	w.look(x, rows)
-	w.Linear.ForwardAdd(dst, x, rows)
-}
-
 func (w *watched) look(x []float32, rows int) {
 	_, in := w.Shape()
 	w.see(w.slot, x[:rows*in], rows)

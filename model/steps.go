@@ -36,7 +36,8 @@ type part interface {
 }
 
 // A join adds the product of a matrix with the result of a part to the
-// residual stream.
+// residual stream. The product is summed by itself first: sums that started from
+// the stream, whose numbers are larger, would round three times as much away.
 type join struct {
 	part
 	read  *read // by which the part began
@@ -45,14 +46,11 @@ type join struct {
 }
 
 func (j *join) forward(p *pass, s *saved, _ int) {
-	result := j.result(p, s)
+	j.matrix().Forward(p.normed, j.result(p, s), p.rows)
 	if j.added != nil {
-		j.matrix().Forward(p.normed, result, p.rows)
 		j.added.forward(p.normed, p.normed)
-		kernels.Add(p.x, p.normed)
-		return
 	}
-	j.matrix().ForwardAdd(p.x, result, p.rows)
+	kernels.Add(p.x, p.normed)
 	if j.sum != nil {
 		j.sum.forward(p.x, p.x)
 	}
@@ -70,8 +68,8 @@ func (j *join) backward(p *pass, s *saved, _ int) {
 		j.added.backward(g.normed, g.dx, p.normed)
 		dy = g.normed
 	case j.sum != nil:
-		copy(p.normed, j.read.kept(s))
-		j.matrix().ForwardAdd(p.normed, result, p.rows)
+		j.matrix().Forward(p.normed, result, p.rows)
+		kernels.Add(p.normed, j.read.kept(s))
 		clear(g.normed)
 		j.sum.backward(g.normed, g.dx, p.normed)
 		copy(g.dx, g.normed)
