@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"plumb/eval"
 	"plumb/internal/tokenizer"
 	"plumb/results"
 	"plumb/tasks"
@@ -43,60 +44,131 @@ texts are as they are.`,
 	return c
 }
 
+// requestOptions are the flags of inspect requests.
+type requestOptions struct {
+	source   sourceOptions
+	protocol string
+	model    string
+	bos      string
+}
+
 func newInspectRequests(a *app) *cobra.Command {
-	var source sourceOptions
+	var o requestOptions
 	c := &cobra.Command{
 		Use:   "requests TASK",
 		Short: "what would be scored of a task",
 		Long: `Show what would be scored of a task, item by item in the order of its file. Of
 each choice only the continuation is scored, given the context. With --json each
 choice of each item is one object with the keys item, choice, gold, context and
-continuation.`,
+continuation.
+
+With --model the tokens of each request are shown too, a bar before the first
+that is scored; in JSON they are ids, pieces, and from, the index of that one.`,
 		Example: `  plumb inspect requests winogrande --data ../shared/data --limit 2
   plumb inspect requests hellaswag --data hellaswag=val.jsonl --json | head -4
+  plumb inspect requests piqa --data ../shared/data --limit 2 --shots 1 --model MODEL
   plumb inspect requests world_recall --limit 4`,
 		Args:              exactly("the name of a TASK"),
 		ValidArgsFunction: completeFirst(completeTasks, false),
-		RunE:              func(_ *cobra.Command, args []string) error { return inspectRequests(a, args[0], source) },
+		RunE:              func(_ *cobra.Command, args []string) error { return inspectRequests(a, args[0], o) },
 	}
-	source.add(c)
+	o.source.add(c)
+	c.Flags().StringVar(&o.protocol, "protocol", "", "by this protocol: "+strings.Join(tasks.Protocols(), ", "))
+	c.Flags().StringVar(&o.model, "model", "", "folder of a model, or a tokenizer.json, whose tokens to show")
+	c.Flags().StringVar(&o.bos, "bos", bosAuto, "whether contexts begin with the start of text: always, never, auto (as the tokenizer's files say)")
+	complete(c, "protocol", tasks.Protocols())
+	complete(c, "bos", []string{bosAuto, eval.BOSAlways, eval.BOSNever})
 	return c
 }
 
-func inspectRequests(a *app, name string, o sourceOptions) error {
-	src, err := o.source(nil)
+func inspectRequests(a *app, name string, o requestOptions) error {
+	if err := o.source.addTasks(); err != nil {
+		return err
+	}
+	src, err := o.source.source(nil)
 	if err != nil {
 		return err
 	}
-	loaded, err := loadTasks("", []string{name}, src)
+	loaded, err := loadTasks(o.protocol, []string{name}, src)
 	if err != nil {
 		return err
+	}
+	var tok *tokenizer.Tokenizer
+	if o.model != "" {
+		if tok, err = openTokenizer(o.model); err != nil {
+			return err
+		}
 	}
 	out := bufio.NewWriter(a.out)
 	defer out.Flush()
 	for _, t := range loaded {
 		a.notef("plumb: %s: %s of %s items from %s", t.name, grouped(len(t.items)), grouped(t.from.Rows), t.from.File)
-		if err := writeRequests(a, out, t.items); err != nil {
+		if text := t.from.ShotsText(); text != "" {
+			a.notef("plumb: %s: %s", t.name, text)
+		}
+		if err := writeRequests(a, out, t, tok, o.bos); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func writeRequests(a *app, out *bufio.Writer, items []tasks.Item) error {
-	if !a.json {
-		for _, item := range items {
-			writeItem(a, out, item)
+// A requestLine is a line of inspect requests --json.
+type requestLine struct {
+	tasks.Request
+	Answers []string `json:"answers,omitempty"`
+	IDs     []int32  `json:"ids,omitempty"`
+	Pieces  []string `json:"pieces,omitempty"`
+	From    *int     `json:"from,omitempty"`
+	Shift   string   `json:"shift,omitempty"`
+}
+
+func writeRequests(a *app, out *bufio.Writer, t loadedTask, tok *tokenizer.Tokenizer, bos string) error {
+	for _, item := range t.items {
+		var tokens []eval.Tokens
+		if tok != nil {
+			var err error
+			if tokens, err = eval.Tokenise(tok, t.task, item, bos); err != nil {
+				return fmt.Errorf("--bos: %w", err)
+			}
 		}
-		return nil
-	}
-	for _, request := range tasks.Requests(items) {
-		writeJSONLine(out, request)
+		if !a.json {
+			writeItem(a, out, item)
+			writeTokens(out, tok, tokens)
+			fmt.Fprintln(out)
+			continue
+		}
+		for i, request := range tasks.Requests([]tasks.Item{item}) {
+			line := requestLine{Request: request, Answers: item.Answers}
+			if tokens != nil {
+				line.IDs, line.From, line.Shift = tokens[i].IDs, &tokens[i].From, tokens[i].Shift
+				for _, id := range line.IDs {
+					line.Pieces = append(line.Pieces, strings.ToValidUTF8(tok.Token(id), "\ufffd"))
+				}
+			}
+			writeJSONLine(out, line)
+		}
 		if a.out.err != nil {
 			return a.out.err
 		}
 	}
 	return nil
+}
+
+// writeTokens prints the tokens of each request, with a bar before the first
+// that is scored.
+func writeTokens(w io.Writer, tok *tokenizer.Tokenizer, tokens []eval.Tokens) {
+	for i, request := range tokens {
+		var pieces []string
+		for n, id := range request.IDs {
+			bar := choose(n == request.From, "│ ", "")
+			pieces = append(pieces, fmt.Sprintf("%s%d:%s", bar, id, visibleBytes(tok.Token(id))))
+		}
+		fmt.Fprintf(w, "    tokens of %d: %s\n", i, strings.Join(pieces, " "))
+		if request.Shift != "" {
+			fmt.Fprintf(w, "    %s\n", request.Shift)
+		}
+	}
 }
 
 // writeItem prints an item for people: the context once where all choices share
@@ -107,8 +179,15 @@ func writeItem(a *app, w io.Writer, item tasks.Item) {
 	for _, c := range item.Choices {
 		shared = shared && c.Context == item.Choices[0].Context
 	}
+	if item.Before != "" {
+		fmt.Fprintf(w, "      %s\n", visibleText(item.Before))
+	}
 	if shared {
 		fmt.Fprintf(w, "      %s\n", visibleText(item.Choices[0].Context))
+	}
+	if len(item.Answers) > 0 {
+		fmt.Fprintf(w, "  right: %s\n", visibleText(strings.Join(item.Answers, " | ")))
+		return
 	}
 	for i, c := range item.Choices {
 		star := choose(i == item.Gold, "*", " ")
@@ -118,7 +197,6 @@ func writeItem(a *app, w io.Writer, item tasks.Item) {
 		}
 		fmt.Fprintf(w, "  %s %d %s\n", star, i, visibleText(c.Continuation))
 	}
-	fmt.Fprintln(w)
 }
 
 // visibleText writes text such that nothing in it is invisible, and nothing
