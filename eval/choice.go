@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"plumb/results"
 	"plumb/tasks"
@@ -214,10 +215,11 @@ func (s *choiceScorer) add(b *choiceBatch, item tasks.Item) {
 	b.requests = append(b.requests, requests...)
 }
 
-// otherBytes is the number of bytes of a choice without its delimiter where it
-// is not the number of code points, else 0.
+// otherBytes is the number of bytes of a choice without its delimiter, which is
+// ASCII, where it is not the number of code points; else 0.
 func otherBytes(c tasks.Choice) int {
-	if n := len(strings.TrimPrefix(c.Continuation, " ")); n != c.Length {
+	delimiter := utf8.RuneCountInString(c.Continuation) - c.Length
+	if n := len(c.Continuation) - delimiter; n != c.Length {
 		return n
 	}
 	return 0

@@ -114,8 +114,11 @@ func (e *encoder) encode(context, continuation string) span {
 		return span{ids: ids, from: 1}
 	}
 	whole := e.tok.Encode(trimmed + continuation)
-	s := span{ids: whole, from: min(len(e.encodeContext(trimmed)), len(whole))}
-	s.shift = shift(len(continuation), len(e.tok.Decode(whole[s.from:])))
+	alone := e.encodeContext(trimmed)
+	s := span{ids: whole, from: min(len(alone), len(whole))}
+	if !slices.Equal(alone, whole[:s.from]) {
+		s.shift = shift(len(continuation), len(e.tok.Decode(whole))-len(e.tok.Decode(whole[:s.from])))
+	}
 	if e.bos && (len(whole) == 0 || whole[0] != start) {
 		s.ids = slices.Insert(whole, 0, start)
 		s.from++

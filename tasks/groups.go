@@ -10,13 +10,14 @@ import (
 	"plumb/internal/registry"
 )
 
-// groups are names for several tasks, in the order in which they are shown.
+// commonSense are the eight tasks of MobileLLM's tables, in their order.
+var commonSense = []string{"arc_easy", "arc_challenge", "boolq", "piqa", "social_iqa", "hellaswag", "openbookqa", "winogrande"}
+
+// groups are names for several tasks.
 var groups = map[string]func() []string{
-	"csr": func() []string {
-		return []string{"arc_easy", "arc_challenge", "boolq", "piqa", "social_iqa", "hellaswag", "openbookqa", "winogrande"}
-	},
+	"csr": func() []string { return slices.Clone(commonSense) },
 	"benchmarks": func() []string {
-		return where(func(name string, t Task) bool { return t.Parse != nil && !strings.Contains(name, "@") && !t.Added })
+		return append(slices.Clone(commonSense), "lambada_openai", "lambada_standard", "race", "triviaqa", "wikitext")
 	},
 	"world":      func() []string { return where(func(_ string, t Task) bool { return t.Generate != nil && !t.Hard }) },
 	"world_hard": func() []string { return where(func(_ string, t Task) bool { return t.Generate != nil && t.Hard }) },
@@ -31,8 +32,8 @@ func where(belongs func(name string, t Task) bool) []string {
 }
 
 // Groups lists the names of the groups in order: csr, the eight tasks of common
-// sense of MobileLLM's tables; benchmarks, all that are read from files, by the
-// rules of lm-evaluation-harness; and the built-in kinds that small models learn,
+// sense of MobileLLM's tables; benchmarks, these and all others that
+// lm-evaluation-harness has too; and the built-in kinds that small models learn,
 // and those that are kept as a hard set of their own.
 func Groups() []string { return slices.Sorted(maps.Keys(groups)) }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -132,13 +133,13 @@ func ParseStated(text []byte) ([]Stated, error) {
 // what is no TOML at all is an error of its own.
 func decodeTOML(text []byte, v any) (unknown []error, err error) {
 	err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v)
-	var broken *toml.DecodeError
-	if errors.As(err, &broken) {
-		line, column := broken.Position()
-		return nil, fmt.Errorf("line %d, column %d: %w", line, column, broken)
-	}
 	var strict *toml.StrictMissingError
 	if !errors.As(err, &strict) {
+		var broken *toml.DecodeError
+		if errors.As(err, &broken) {
+			line, column := broken.Position()
+			err = fmt.Errorf("line %d, column %d: %w", line, column, err)
+		}
 		return nil, err
 	}
 	for _, e := range strict.Errors {
@@ -263,8 +264,7 @@ func (p statedParser) item(row map[string]any) (Item, error) {
 		if choice == "" {
 			return Item{}, fmt.Errorf("choice %d is empty", i)
 		}
-		c := choiceOf(context, p.delimiter+choice)
-		item.Choices = append(item.Choices, c)
+		item.Choices = append(item.Choices, Choice{context, p.delimiter + choice, utf8.RuneCountInString(choice)})
 	}
 	return item, nil
 }

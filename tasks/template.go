@@ -60,7 +60,7 @@ func parseTemplate(text string) (template, error) {
 			continue
 		}
 		inside, rest, closed := strings.Cut(text[at+1:], "}")
-		if brace == '}' || !closed {
+		if brace == '}' || !closed || strings.Contains(inside, "{") {
 			return nil, fmt.Errorf("a single %c; write it twice to mean itself", brace)
 		}
 		field, err := parseField(inside)

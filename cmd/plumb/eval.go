@@ -353,9 +353,9 @@ func average(group, metric string, members []string, scores []score) (mean score
 func (e *evaluation) reportWork() {
 	for _, t := range e.work {
 		w := t.work
-		line := fmt.Sprintf("%s requests of %s tokens in %s", grouped(w.Requests), grouped(int(w.Tokens)), timeText(w.Time))
+		line := fmt.Sprintf("%s requests of %s tokens in %s", grouped(w.Requests), grouped(int(w.Tokens)), workTime(w.Time))
 		if w.Computed > 0 {
-			line += fmt.Sprintf("; %s tokens computed, about %s saved by shared beginnings", grouped(int(w.Computed)), timeText(max(0, w.Saved())))
+			line += fmt.Sprintf("; %s tokens computed, about %s saved by shared beginnings", grouped(int(w.Computed)), workTime(max(0, w.Saved())))
 		}
 		e.app.notef("plumb: %s: %s", t.task, line)
 	}
@@ -407,6 +407,14 @@ func (e *evaluation) store(x results.Items) (string, error) {
 	}
 	hash, err := x.Write(filepath.Join(e.options.output, "items"))
 	return hash, unwritten(err)
+}
+
+// workTime is a time in seconds, with digits where it is short.
+func workTime(d time.Duration) string {
+	if d >= 10*time.Second {
+		return timeText(d)
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
 }
 
 // keep writes the scores as records.
