@@ -55,8 +55,9 @@ func (r *spmRules) json() object {
 		steps = append(steps, object{"type": "Precompiled", "precompiled_charsmap": r.charsmap})
 	}
 	if r.trimSpaces {
-		steps = append(steps, object{"type": "Strip", "strip_left": true, "strip_right": true},
-			object{"type": "Replace", "pattern": object{"Regex": " {2,}"}, "content": " "})
+		for _, rule := range []spaceRule{{`\A +`, ""}, {` +\z`, ""}, {" {2,}", " "}} {
+			steps = append(steps, object{"type": "Replace", "pattern": object{"Regex": rule.pattern}, "content": rule.content})
+		}
 	}
 	if r.dummyPrefix {
 		steps = append(steps, object{"type": "Prepend", "prepend": metaspace})

@@ -141,11 +141,41 @@ const maxReplacement = 64
 func (n normalizerJSON) replace() (normalizer, error) {
 	switch old := n.Pattern.text(); {
 	case n.Pattern.Regex != nil:
-		return normalizer{}, fmt.Errorf("normalizer Replace by the pattern %q is not supported (have fixed texts)", old)
+		apply, ok := spacePatterns[spaceRule{old, n.Content}]
+		if !ok {
+			return normalizer{}, fmt.Errorf("normalizer Replace of the pattern %q by %q is not supported (have fixed texts, and patterns of spaces as converters of SentencePiece write them)", old, n.Content)
+		}
+		return normalizer{n.Type, apply}, nil
 	case old == "":
 		return normalizer{}, errors.New("normalizer Replace has no text to replace")
 	default:
 		return normalizer{n.Type, func(text string) string { return strings.ReplaceAll(text, old, n.Content) }}, nil
+	}
+}
+
+// A spaceRule is a pattern and what becomes of it.
+type spaceRule struct{ pattern, content string }
+
+// spacePatterns are what SentencePiece's remove_extra_whitespaces is written as.
+var spacePatterns = map[spaceRule]func(text string) string{
+	{`\A +`, ""}:         func(text string) string { return strings.TrimLeft(text, " ") },
+	{` +\z`, ""}:         func(text string) string { return strings.TrimRight(text, " ") },
+	{" {2,}", " "}:       func(text string) string { return replaceRuns(text, " ") },
+	{" {2,}", metaspace}: func(text string) string { return replaceRuns(text, metaspace) },
+}
+
+// replaceRuns writes content for every run of two or more spaces.
+func replaceRuns(text, content string) string {
+	var out strings.Builder
+	for {
+		at := strings.Index(text, "  ")
+		if at < 0 {
+			out.WriteString(text)
+			return out.String()
+		}
+		out.WriteString(text[:at])
+		out.WriteString(content)
+		text = strings.TrimLeft(text[at:], " ")
 	}
 }
 

@@ -53,6 +53,9 @@ func (r *spmRules) readCharsmap() error {
 
 // normalize returns text with its characters mapped and its spaces put in order.
 func (r *spmRules) normalize(text string) string {
+	if r.onlySpaces() && utf8.ValidString(text) {
+		return r.spaced(text)
+	}
 	var out strings.Builder
 	out.Grow(len(text) + len(text)/4 + len(metaspace))
 	inSpace := r.trimSpaces // spaces that come now are dropped, as they are at the start
@@ -75,6 +78,17 @@ func (r *spmRules) normalize(text string) string {
 		return trimMetaspace(out.String())
 	}
 	return out.String()
+}
+
+// onlySpaces says whether nothing but spaces changes, each by itself.
+func (r *spmRules) onlySpaces() bool { return !r.trimSpaces && r.trie == nil && r.users == nil }
+
+// spaced is normalize for that case.
+func (r *spmRules) spaced(text string) string {
+	if r.dummyPrefix && text != "" {
+		text = " " + text
+	}
+	return strings.ReplaceAll(text, " ", metaspace)
 }
 
 // trimMetaspace takes metaspaces off the end of text.

@@ -99,6 +99,19 @@ func TestSentencePieceRules(t *testing.T) {
 	}
 }
 
+// A model that puts spaces in order does so too after a detour through JSON.
+func TestTrimmingModelAsJSON(t *testing.T) {
+	for _, model := range []uint64{1, 2} {
+		tok := parsedModel(t, tinyModel(model))
+		again := reload(t, tok)
+		for _, text := range []string{"", " ", "  the   inn ", "a  b", "\n t"} {
+			if a, b := tok.Encode(text), again.Encode(text); !slices.Equal(a, b) {
+				t.Errorf("model %d: %q became %v, and from JSON %v", model, text, a, b)
+			}
+		}
+	}
+}
+
 // The best cut by trying all.
 func TestUnigramAgainstAllCuts(t *testing.T) {
 	pieces := []piece{{"<unk>", 0, unknownPiece}, {"<s>", 0, controlPiece}, {"</s>", 0, controlPiece}}
