@@ -134,7 +134,7 @@ func (c *Calibration) gather(m *model.Model, needs Needs, want func(slot string)
 		return nil, errors.New("this method learns from text: give it some (--text, or the data of the spec)")
 	}
 	seen := map[string]*Inputs{}
-	for _, s := range m.Slots() {
+	for _, s := range m.Places() {
 		if _, in := s.Matrix.Shape(); want(s.Name) {
 			seen[s.Name] = newInputs(s.Name, in, needs)
 		}

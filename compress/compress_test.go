@@ -119,3 +119,34 @@ func TestStages(t *testing.T) {
 		})
 	}
 }
+
+// A matrix that was put into factors is worked on factor by factor.
+func TestFactorsAreCompressed(t *testing.T) {
+	m, cal := small(t), someText()
+	stages, err := ParseRecipe("svd keep=0.8 on=ffn.* | svd keep=0.5 on=ffn.up,attention.q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changes []Change
+	for _, s := range stages {
+		w, err := s.Worker()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, changes, err = w.Apply(context.Background(), m, cal, Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	for _, c := range changes[:3] {
+		names = append(names, c.Slot)
+	}
+	if got, want := strings.Join(names, " "), "blocks.0.attention.q blocks.0.ffn.up.right blocks.0.ffn.up.left"; got != want {
+		t.Errorf("worked on %s, want %s", got, want)
+	}
+	score(t, m, cal.Texts[:2], []int{1, 4})
+	inputs, err := cal.gather(m, Gram, func(place string) bool { return place == "blocks.0.ffn.up.left.right" })
+	if err != nil || len(inputs) != 1 || inputs["blocks.0.ffn.up.left.right"].Rows != 8*32 {
+		t.Errorf("what enters a factor: %v, %v", inputs, err)
+	}
+}

@@ -23,9 +23,10 @@ type Options struct {
 	Progress func(done, all int) // after every matrix; nil for none
 }
 
-// A Change is what became of one matrix.
+// A Change is what became of one matrix, or of one factor of a matrix that was
+// factored before.
 type Change struct {
-	Slot   string
+	Slot   string  // as model.Places names it
 	Form   string  // kind of its form, "dense" where it stays so
 	Error  float64 // |W-W'| / |W|, Frobenius norms
 	Output float64 // |X(W-W')ᵀ| / |XWᵀ| on the calibration text; NaN without one
@@ -108,13 +109,21 @@ func (w *walk) names() string {
 	return strings.Join(parts, ", ")
 }
 
-// groups lists the slots that are worked on, those with the same inputs together.
+// groups lists the places that are worked on, those with the same inputs
+// together. A matrix in factors is worked on factor by factor.
 func (w *walk) groups() [][]string {
 	sameInput := map[string]string{"attention.k": "attention.q", "attention.v": "attention.q", "ffn.up": "ffn.gate"}
 	var groups [][]string
 	last := ""
 	for _, s := range w.model.Slots() {
 		if !w.covers(s.Name, s.Block) {
+			continue
+		}
+		if f, ok := s.Matrix.(model.Factored); ok {
+			for _, factor := range large(f, s.Name) {
+				groups = append(groups, []string{factor})
+			}
+			last = ""
 			continue
 		}
 		key := s.Name
@@ -131,6 +140,39 @@ func (w *walk) groups() [][]string {
 	return groups
 }
 
+// leastShare of the weights of a factored matrix makes a factor worth compressing.
+const leastShare = 1.0 / 64
+
+// large lists the places of the factors of f, which stands in slot, that hold
+// more than a few of its weights.
+func large(f model.Factored, slot string) []string {
+	var names []string
+	for _, factor := range f.Factors() {
+		name := slot + "." + factor.Name
+		inner, ok := factor.Matrix.(model.Factored)
+		switch {
+		case ok:
+			names = append(names, large(inner, name)...)
+		case float64(entries(factor.Matrix)) >= leastShare*float64(entriesOf(f)):
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func entries(l model.Linear) int {
+	out, in := l.Shape()
+	return out * in
+}
+
+func entriesOf(f model.Factored) int {
+	n := 0
+	for _, factor := range f.Factors() {
+		n += entries(factor.Matrix)
+	}
+	return n
+}
+
 // group replaces the matrices of one group.
 func (w *walk) group(slots []string, needs Needs) error {
 	inputs := w.inputs
@@ -142,7 +184,7 @@ func (w *walk) group(slots []string, needs Needs) error {
 		}
 	}
 	replaced := map[string]model.Linear{}
-	for _, s := range w.model.Slots() {
+	for _, s := range w.model.Places() {
 		if !slices.Contains(slots, s.Name) {
 			continue
 		}

@@ -25,7 +25,7 @@ func (b *binder) next() (data, grad []float32) {
 
 // linear binds the matrix whose arrays come next, in the form that it is in.
 func (b *binder) linear(out, in int, bias bool) Linear {
-	slot := slotOf(b.rest[0].Name)
+	slot := b.rest[0].slot
 	if form := b.forms[slot]; form != nil {
 		return b.formed(slot, form, out, in, bias)
 	}
@@ -60,10 +60,10 @@ func (b *binder) formed(slot string, form Form, out, in int, bias bool) Linear {
 // table binds the token table.
 func (b *binder) table(c arch.Config) Table {
 	l := b.linear(c.Vocab, c.TokenWidth(), false)
-	t, ok := l.(Table)
-	if !ok && b.err == nil {
+	if l != nil && !hasRows(l) && b.err == nil {
 		b.err = fmt.Errorf("embedding as %s: this form has no rows to look up", b.forms["embedding"].Kind())
 	}
+	t, _ := l.(Table)
 	return t
 }
 

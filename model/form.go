@@ -76,42 +76,31 @@ type trainableTable interface {
 	LookUpBack(dy []float32, tokens []int32)
 }
 
-// slotOf is the matrix that an array belongs to: its name up to the last dot.
+// slotOf is what an array of a dense model belongs to: its name up to the last dot.
 func slotOf(array string) string { return array[:max(0, strings.LastIndexByte(array, '.'))] }
 
 // encodeForms writes forms by slot as JSON.
 func encodeForms(forms map[string]Form) ([]byte, error) {
-	type tagged struct {
-		Kind     string `json:"kind"`
-		Settings Form   `json:"settings"`
-	}
-	all := map[string]tagged{}
+	all := map[string]factorForm{}
 	for slot, form := range forms {
-		all[slot] = tagged{form.Kind(), form}
+		all[slot] = factorForm{form}
 	}
 	return json.Marshal(all)
 }
 
 // decodeForms reads what encodeForms wrote.
 func decodeForms(text string) (map[string]Form, error) {
-	var all map[string]struct {
-		Kind     string          `json:"kind"`
-		Settings json.RawMessage `json:"settings"`
-	}
+	var all map[string]json.RawMessage
 	if err := strictJSON(text, &all); err != nil {
 		return nil, err
 	}
 	forms := map[string]Form{}
-	for slot, tagged := range all {
-		empty, err := Forms.Get(tagged.Kind)
-		if err != nil {
+	for slot, text := range all {
+		var f factorForm
+		if err := f.UnmarshalJSON(text); err != nil {
 			return nil, fmt.Errorf("%s: %w", slot, err)
 		}
-		form := empty()
-		if err := strictJSON(string(tagged.Settings), form); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", slot, tagged.Kind, err)
-		}
-		forms[slot] = form
+		forms[slot] = f.Form
 	}
 	return forms, nil
 }

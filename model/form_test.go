@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -116,5 +117,63 @@ func TestGradientsOfForms(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A factor may be in a form, and forms may stand within each other up to a depth.
+func TestNestedForms(t *testing.T) {
+	m := mustNew(t, tiny())
+	first := m.Slots()[1]
+	out, in := first.Matrix.Shape()
+	one := formed["lowrank"](first, out, in)
+	m, err := m.With(map[string]Linear{first.Name: one, "embedding": formed["lowrank"](m.Slots()[0], m.cfg.Vocab, m.cfg.Width)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for depth := range maxNesting - 1 {
+		matrices := map[string]Linear{}
+		for _, s := range m.Places() {
+			if strings.HasSuffix(s.Name, ".left") && (s.Block >= 0 || depth == 0) {
+				out, in := s.Matrix.Shape()
+				matrices[s.Name] = formed["lowrank"](s, out, in)
+			}
+		}
+		if m, err = m.With(matrices); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, from := [][]int32{{1, 2, 3, 4, 5, 6, 7}}, []int{1}
+	want, _, err := m.LogProbs(rows, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "m")
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read.Freeze()
+	if got, _, err := read.LogProbs(rows, from); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v; written: %v", got, err, want)
+	}
+	m.EnableTraining()
+	tokens := tokensFor(m.cfg, 2, m.cfg.Context)
+	tape := m.NewTape(2, m.cfg.Context)
+	tape.Backward(tokens, 1)
+	for i, p := range m.Params() {
+		checkSlope(t, tape, tokens, p, uint64(i))
+	}
+	if _, err := m.With(map[string]Linear{"blocks.0.ffn.upp": one}); err == nil {
+		t.Error("a matrix was put where there is no place")
+	}
+	text := `{"kind":"lowrank","settings":{"rank":1}}`
+	for range maxNesting {
+		text = `{"kind":"lowrank","settings":{"rank":1,"left":` + text + `}}`
+	}
+	if _, err := decodeForms(`{"embedding":` + text + `}`); err == nil {
+		t.Error("forms stand within each other without end")
 	}
 }

@@ -10,12 +10,13 @@ import (
 func init() { Forms.Add("lowrank", func() Form { return &lowRankForm{} }) }
 
 // A LowRank matrix is the product of two thin ones: W [out, in] = Left·Right,
-// of which the right one is applied first.
+// of which the right one is applied first. Either may be in a form of its own.
 type LowRank struct {
-	Left  *Dense // [out, rank], with the bias
-	Right *Dense // [rank, in]
+	Left  Linear // [out, rank], with the bias
+	Right Linear // [rank, in]
 
-	middle, gradMiddle []float32 // [rows, rank]
+	middle, gradMiddle, gradRow []float32 // [rows, rank], [rows, in]
+	rows                        *Dense    // Right for LookUp, where it is in a form
 }
 
 // NewLowRank returns left [out, rank] · right [rank, in] with a bias, nil for none.
@@ -27,14 +28,24 @@ func NewLowRank(left, right, bias []float32, out, rank, in int) *LowRank {
 }
 
 // Shape implements Linear.
-func (l *LowRank) Shape() (out, in int) { return l.Left.Out, l.Right.In }
+func (l *LowRank) Shape() (out, in int) {
+	out, _ = l.Left.Shape()
+	_, in = l.Right.Shape()
+	return out, in
+}
+
+// Rank is how many numbers pass between the factors.
+func (l *LowRank) Rank() int {
+	rank, _ := l.Right.Shape()
+	return rank
+}
 
 // Forward implements Linear.
 func (l *LowRank) Forward(dst, x []float32, rows int) { l.Left.Forward(dst, l.inner(x, rows), rows) }
 
 // inner applies the right factor.
 func (l *LowRank) inner(x []float32, rows int) []float32 {
-	l.middle = room(l.middle, rows*l.Right.Out)
+	l.middle = room(l.middle, rows*l.Rank())
 	l.Right.Forward(l.middle, x, rows)
 	return l.middle
 }
@@ -44,12 +55,12 @@ func room(buf []float32, n int) []float32 { return slices.Grow(buf[:0], n)[:n] }
 
 // Backward implements trainable.
 func (l *LowRank) Backward(dx, dy, x []float32, rows int) {
-	l.Right.Backward(dx, l.innerBack(dy, x, rows), x, rows)
+	back(l.Right).Backward(dx, l.innerBack(dy, x, rows), x, rows)
 }
 
 // BackwardAdd implements trainable.
 func (l *LowRank) BackwardAdd(dx, dy, x []float32, rows int) {
-	l.Right.BackwardAdd(dx, l.innerBack(dy, x, rows), x, rows)
+	back(l.Right).BackwardAdd(dx, l.innerBack(dy, x, rows), x, rows)
 }
 
 // innerBack returns the gradient between the factors. What the right one gave
@@ -57,70 +68,118 @@ func (l *LowRank) BackwardAdd(dx, dy, x []float32, rows int) {
 func (l *LowRank) innerBack(dy, x []float32, rows int) []float32 {
 	middle := l.inner(x, rows)
 	l.gradMiddle = room(l.gradMiddle, len(middle))
-	l.Left.Backward(l.gradMiddle, dy, middle, rows)
+	back(l.Left).Backward(l.gradMiddle, dy, middle, rows)
 	return l.gradMiddle
 }
 
-// LookUp implements Table: a row is that of the left factor times the right.
+// LookUp implements Table where the left factor is one: a row is that of the left
+// factor times the right.
 func (l *LowRank) LookUp(dst []float32, tokens []int32) {
-	rank, in := l.Right.Out, l.Right.In
-	l.middle = room(l.middle, len(tokens)*rank)
-	l.Left.LookUp(l.middle, tokens)
-	kernels.MatMulBackX(dst[:len(tokens)*in], l.middle, l.Right.Weight, len(tokens), in, rank)
+	l.lookUpMiddle(tokens)
+	right := l.rightRows()
+	kernels.MatMulBackX(dst[:len(tokens)*right.In], l.middle, right.Weight, len(tokens), right.In, right.Out)
+}
+
+// lookUpMiddle sets l.middle to rows of the left factor.
+func (l *LowRank) lookUpMiddle(tokens []int32) {
+	table, ok := l.Left.(Table)
+	if !ok {
+		panic("model: the left factor of this table has no rows to look up")
+	}
+	l.middle = room(l.middle, len(tokens)*l.Rank())
+	table.LookUp(l.middle, tokens)
+}
+
+// rightRows is the right factor as rows. One that can change is read anew.
+func (l *LowRank) rightRows() *Dense {
+	if l.rows != nil {
+		return l.rows
+	}
+	rows := asRows(l.Right)
+	if !canTrain(l.Right) {
+		l.rows = rows
+	}
+	return rows
 }
 
 // LookUpBack implements trainableTable.
 func (l *LowRank) LookUpBack(dy []float32, tokens []int32) {
-	t, rank, in := len(tokens), l.Right.Out, l.Right.In
-	l.middle, l.gradMiddle = room(l.middle, t*rank), room(l.gradMiddle, t*rank)
-	l.Left.LookUp(l.middle, tokens)
-	kernels.MatMul(l.gradMiddle, dy[:t*in], l.Right.Weight, t, in, rank)
-	l.Left.LookUpBack(l.gradMiddle, tokens)
-	kernels.MatMulBackW(l.Right.gradWeight, l.middle, dy[:t*in], t, in, rank)
+	t := len(tokens)
+	_, in := l.Right.Shape()
+	l.lookUpMiddle(tokens)
+	l.gradMiddle, l.gradRow = room(l.gradMiddle, t*l.Rank()), room(l.gradRow, t*in)
+	l.Right.Forward(l.gradMiddle, dy[:t*in], t)
+	l.Left.(trainableTable).LookUpBack(l.gradMiddle, tokens)
+	back(l.Right).Backward(l.gradRow, l.middle, dy[:t*in], t) // for its weights: middleᵀ·dy
+}
+
+// Factors implements Factored.
+func (l *LowRank) Factors() []Factor { return []Factor{{"right", l.Right}, {"left", l.Left}} }
+
+// WithFactors implements Factored.
+func (l *LowRank) WithFactors(others []Linear) Factored {
+	return &LowRank{Right: others[0], Left: others[1]}
+}
+
+// freeze implements freezer.
+func (l *LowRank) freeze() Linear {
+	freeze(&l.Left)
+	freeze(&l.Right)
+	l.rows = nil
+	return l
 }
 
 // Form implements Formed.
-func (l *LowRank) Form() Form { return &lowRankForm{Rank: l.Right.Out} }
+func (l *LowRank) Form() Form {
+	return &lowRankForm{Rank: l.Rank(), Left: formOf(l.Left), Right: formOf(l.Right)}
+}
 
 // Values implements Formed.
 func (l *LowRank) Values() ([]Stored, []float32) {
-	arrays, err := l.Form().Arrays(l.Left.Out, l.Right.In)
-	if err != nil {
-		panic("model: " + err.Error())
-	}
-	arrays[0].Data, arrays[1].Data = l.Left.Weight, l.Right.Weight
-	return arrays, l.Left.Bias
+	left, bias := valuesOf("left", l.Left)
+	right, _ := valuesOf("right", l.Right)
+	return append(left, right...), bias
 }
 
 // Expand implements Formed.
 func (l *LowRank) Expand() *Dense {
-	out, rank, in := l.Left.Out, l.Right.Out, l.Right.In
-	d := &Dense{Out: out, In: in, Weight: make([]float32, out*in), Bias: slices.Clone(l.Left.Bias)}
-	kernels.MatMulBackX(d.Weight, l.Left.Weight, l.Right.Weight, out, in, rank)
+	left, right := Expand(l.Left), Expand(l.Right)
+	d := &Dense{Out: left.Out, In: right.In, Weight: make([]float32, left.Out*right.In), Bias: left.Bias}
+	kernels.MatMulBackX(d.Weight, left.Weight, right.Weight, left.Out, right.In, left.In)
 	return d
 }
 
 // lowRankForm is the form of LowRank.
 type lowRankForm struct {
-	Rank int `json:"rank"`
+	Rank  int        `json:"rank"`
+	Left  factorForm `json:"left,omitzero"`
+	Right factorForm `json:"right,omitzero"`
 }
 
 func (f *lowRankForm) Kind() string { return "lowrank" }
+
+func (f *lowRankForm) factors() []factorForm { return []factorForm{f.Left, f.Right} }
 
 func (f *lowRankForm) Arrays(out, in int) ([]Stored, error) {
 	if f.Rank < 1 || f.Rank > max(out, in) {
 		return nil, fmt.Errorf("rank %d of a matrix [%d, %d]", f.Rank, out, in)
 	}
-	return []Stored{
-		{Name: "left", DType: "F32", Shape: []int{out, f.Rank}, Weights: out * f.Rank},
-		{Name: "right", DType: "F32", Shape: []int{f.Rank, in}, Weights: f.Rank * in},
-	}, nil
+	left, err := f.Left.arrays("left", out, f.Rank)
+	if err != nil {
+		return nil, err
+	}
+	right, err := f.Right.arrays("right", f.Rank, in)
+	return append(left, right...), err
 }
 
 func (f *lowRankForm) Bind(out, in int, arrays []Stored, bias Bias) (Linear, error) {
-	left, right := arrays[0], arrays[1]
-	return &LowRank{
-		Left:  &Dense{Out: out, In: f.Rank, Weight: left.Data, gradWeight: left.Grad, Bias: bias.Data, gradBias: bias.Grad},
-		Right: &Dense{Out: f.Rank, In: in, Weight: right.Data, gradWeight: right.Grad},
-	}, nil
+	left, arrays, err := f.Left.bind("left", out, f.Rank, arrays, bias)
+	if err != nil {
+		return nil, err
+	}
+	right, _, err := f.Right.bind("right", f.Rank, in, arrays, Bias{})
+	if err != nil {
+		return nil, err
+	}
+	return &LowRank{Left: left, Right: right}, nil
 }

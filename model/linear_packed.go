@@ -57,10 +57,16 @@ func (m *Model) Freeze() {
 	}
 }
 
-// freeze packs l where it is dense.
+// A freezer is a matrix with something to prepare before it only scores and
+// generates. freeze returns what takes its place and may use its memory.
+type freezer interface{ freeze() Linear }
+
+func (d *Dense) freeze() Linear { return d.pack() }
+
+// freeze prepares l where it has something to prepare.
 func freeze(l *Linear) {
-	if d, ok := (*l).(*Dense); ok {
-		*l = d.pack()
+	if f, ok := (*l).(freezer); ok {
+		*l = f.freeze()
 	}
 }
 

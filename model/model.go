@@ -86,7 +86,7 @@ func allocate(specs []spec) []Param {
 	memory := kernels.NewArena(total)
 	arrays := make([]Param, len(specs))
 	for i, s := range specs {
-		arrays[i] = Param{Name: s.name, Group: s.group, Shape: s.shape, Into: s.into, weights: s.size(), fixed: s.fixed, dtype: s.dtype}
+		arrays[i] = Param{Name: s.name, slot: s.slot, Group: s.group, Shape: s.shape, Into: s.into, weights: s.size(), fixed: s.fixed, dtype: s.dtype}
 		if s.part {
 			arrays[i].weights = s.weights
 		}

@@ -5,7 +5,8 @@ package model
 type Observer func(slot string, x []float32, rows int)
 
 // Observe runs each text through m and shows see what enters every matrix of the
-// blocks, and the output matrix under its slot. A text holds as many tokens as
+// blocks, and the output matrix under its slot; of a factored matrix also what
+// enters its factors, under the names of Places. A text holds as many tokens as
 // the context at most. m must not be frozen.
 func (m *Model) Observe(texts [][]int32, see Observer) error {
 	m.mustNotBeFrozen("Observe")
@@ -29,7 +30,7 @@ func (m *Model) watch(see Observer) (undo func()) {
 	var places []place
 	cover := func(name string, at *Linear) {
 		places = append(places, place{at, *at})
-		*at = &watched{*at, name, see}
+		*at = watch(*at, name, see)
 	}
 	slots := m.Slots()
 	next := 1 // behind the token table
@@ -51,6 +52,18 @@ func (m *Model) watch(see Observer) (undo func()) {
 			*p.at = p.was
 		}
 	}
+}
+
+// watch returns l with an observer before it and before its factors.
+func watch(l Linear, name string, see Observer) Linear {
+	if f, ok := l.(Factored); ok {
+		var seen []Linear
+		for _, factor := range f.Factors() {
+			seen = append(seen, watch(factor.Matrix, name+"."+factor.Name, see))
+		}
+		l = f.WithFactors(seen)
+	}
+	return &watched{l, name, see}
 }
 
 // watched shows its input before it multiplies.

@@ -27,6 +27,7 @@ type Param struct {
 	Grad  []float32 // gradient of the loss; nil until EnableTraining
 	Into  bool      // the matrix writes into the residual stream (attention output, feed-forward output)
 
+	slot    string // the matrix or other part that it belongs to
 	weights int    // it stands for
 	fixed   bool   // part of a form that is not trained
 	dtype   string // of the fixed arrays that hold no float32: their type,
@@ -50,6 +51,7 @@ func (p Param) Matrix() bool { return len(p.Shape) == 2 }
 // spec is a parameter before it has memory.
 type spec struct {
 	name    string
+	slot    string // name of the matrix or other part that it belongs to
 	group   Group
 	shape   []int
 	into    bool
@@ -83,7 +85,8 @@ func layoutIn(c arch.Config, forms map[string]Form) ([]spec, error) {
 	var specs []spec
 	left := len(forms)
 	for _, s := range denseLayout(c) {
-		form := forms[slotOf(s.name)]
+		s.slot = slotOf(s.name)
+		form := forms[s.slot]
 		if form == nil || !strings.HasSuffix(s.name, ".weight") {
 			specs = append(specs, s)
 			continue
@@ -91,11 +94,11 @@ func layoutIn(c arch.Config, forms map[string]Form) ([]spec, error) {
 		left--
 		arrays, err := form.Arrays(s.shape[0], s.shape[1])
 		if err != nil {
-			return nil, fmt.Errorf("%s as %s: %w", slotOf(s.name), form.Kind(), err)
+			return nil, fmt.Errorf("%s as %s: %w", s.slot, form.Kind(), err)
 		}
 		for _, a := range arrays {
 			own := spec{
-				name: slotOf(s.name) + "." + a.Name, group: s.group, shape: a.Shape, into: s.into,
+				name: s.slot + "." + a.Name, slot: s.slot, group: s.group, shape: a.Shape, into: s.into,
 				fixed: a.Fixed, part: true, weights: a.Weights,
 			}
 			if a.DType != "F32" {

@@ -42,10 +42,15 @@ func (b *block) inOrder() []*Linear {
 	return []*Linear{&a.q, &a.k, &a.v, &a.out, &f.gate, &f.up, &f.down}
 }
 
-// With returns a model in which the named matrices are others, of the same
-// shapes, and the rest as in m. It shares no memory with m or with them.
+// With returns a model in which the named matrices (of Slots, or of Places) are
+// others, of the same shapes, and the rest as in m. It shares no memory with m or
+// with them.
 func (m *Model) With(matrices map[string]Linear) (*Model, error) {
 	m.mustNotBeFrozen("With")
+	matrices, err := m.bySlot(matrices)
+	if err != nil {
+		return nil, err
+	}
 	forms := map[string]Form{}
 	for slot, form := range m.forms {
 		forms[slot] = form
@@ -63,17 +68,14 @@ func (m *Model) With(matrices map[string]Linear) (*Model, error) {
 			given[a.Name] = a
 		}
 	}
-	for _, a := range m.contents() {
-		if _, ok := given[a.Name]; !ok && (!old[slotOf(a.Name)] || !isWeight(a.Name)) {
-			given[a.Name] = a
+	for i, a := range m.contents() {
+		slot := m.arrays[i].slot
+		if _, ok := given[a.Name]; !ok && (!old[slot] || a.Name == slot+".bias") {
+			given[a.Name] = a // a bias stays where a matrix without one takes its place
 		}
 	}
 	return withArrays(m.cfg, forms, given)
 }
-
-// isWeight reports whether an array is not a bias, which stays where it is when
-// a matrix without one takes its place.
-func isWeight(name string) bool { return name[len(slotOf(name)):] != ".bias" }
 
 // Clone returns a copy of m that shares no memory with it and has no gradients.
 func (m *Model) Clone() *Model {
@@ -186,8 +188,7 @@ func (m *Model) Size() Size {
 func (m *Model) Trainable() error {
 	var fixed []string
 	for _, s := range m.Slots() {
-		_, passes := s.Matrix.(trainable)
-		if _, rows := s.Matrix.(trainableTable); !passes || s.Name == "embedding" && !rows {
+		if !canTrain(s.Matrix) || s.Name == "embedding" && !canTrainRows(s.Matrix) {
 			fixed = append(fixed, s.Name)
 		}
 	}
