@@ -2,99 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"math"
 	"os"
-	"strings"
+	"slices"
 	"testing"
 
 	"plumb/eval"
 	"plumb/internal/golden"
-	"plumb/model"
+	"plumb/kernels"
 	"plumb/tasks"
 )
-
-// A pieceTokenizer is that of llama2.c, read from its own file: pieces with
-// scores, joined greedily.
-type pieceTokenizer struct {
-	pieces []string
-	scores []float32
-	ids    map[string]int32
-}
-
-func readPieces(t *testing.T, path string) *pieceTokenizer {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &pieceTokenizer{ids: map[string]int32{}}
-	for data = data[4:]; len(data) > 0; {
-		score := math.Float32frombits(binary.LittleEndian.Uint32(data))
-		n := int(binary.LittleEndian.Uint32(data[4:]))
-		piece := string(data[8 : 8+n])
-		if _, twice := p.ids[piece]; !twice {
-			p.ids[piece] = int32(len(p.pieces))
-		}
-		p.pieces, p.scores = append(p.pieces, piece), append(p.scores, score)
-		data = data[8+n:]
-	}
-	return p
-}
-
-func (p *pieceTokenizer) EndOfText() int32         { return 2 }
-func (p *pieceTokenizer) BOS() (int32, bool, bool) { return 1, true, true }
-
-func (p *pieceTokenizer) Decode(ids []int32) string {
-	var b strings.Builder
-	for _, id := range ids {
-		if id >= 3 && id < 259 {
-			b.WriteByte(byte(id - 3))
-			continue
-		}
-		b.WriteString(p.pieces[id])
-	}
-	return b.String()
-}
-
-// Encode takes words one by one, since no piece has a space behind its first
-// byte.
-func (p *pieceTokenizer) Encode(text string) (ids []int32) {
-	if text == "" {
-		return nil
-	}
-	for _, word := range strings.Split(text, " ") {
-		ids = append(ids, p.join(" "+word)...)
-	}
-	return ids
-}
-
-// join merges the neighbours of the best score until none merge.
-func (p *pieceTokenizer) join(word string) (ids []int32) {
-	for _, r := range word {
-		if id, ok := p.ids[string(r)]; ok {
-			ids = append(ids, id)
-			continue
-		}
-		for _, b := range []byte(string(r)) {
-			ids = append(ids, int32(b)+3)
-		}
-	}
-	for {
-		best, at := float32(math.Inf(-1)), -1
-		for i := 0; i+1 < len(ids); i++ {
-			if id, ok := p.ids[p.pieces[ids[i]]+p.pieces[ids[i+1]]]; ok && p.scores[id] > best {
-				best, at = p.scores[id], i
-			}
-		}
-		if at < 0 {
-			return ids
-		}
-		ids[at] = p.ids[p.pieces[ids[at]]+p.pieces[ids[at+1]]]
-		ids = append(ids[:at+1], ids[at+2:]...)
-	}
-}
 
 // A storiesGolden is what an independent implementation computed with the
 // weights of stories260K.
@@ -118,21 +36,26 @@ type storiesGolden struct {
 	} `json:"wikitext2_windows"`
 }
 
-func stories(t *testing.T) (*model.Model, *pieceTokenizer, storiesGolden) {
+// stories opens stories260K in one of its forms.
+func stories(t *testing.T, form string) *trained {
+	t.Helper()
+	m, err := openModel(golden.Shared(t, "models", "stories260K", form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func readStoriesGolden(t *testing.T) (want storiesGolden) {
 	t.Helper()
 	raw, err := os.ReadFile(golden.Shared(t, "models", "stories260K", "golden.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want storiesGolden
 	if err := json.Unmarshal(raw, &want); err != nil {
 		t.Fatal(err)
 	}
-	m, err := model.Load(golden.Shared(t, "models", "stories260K", "hf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m, readPieces(t, golden.Shared(t, "models", "stories260K", "tok512.bin")), want
+	return want
 }
 
 // floats reads a number, or a list of them.
@@ -152,7 +75,7 @@ func floats(t *testing.T, raw json.RawMessage) []float64 {
 // TestGoldenItems scores real items with a real model: each log-likelihood is
 // that of the reference.
 func TestGoldenItems(t *testing.T) {
-	m, tok, golds := stories(t)
+	m, golds := stories(t, "hf"), readStoriesGolden(t)
 	names := map[string]string{"lambada": "lambada_openai"}
 	for short, want := range golds.Tasks {
 		t.Run(short, func(t *testing.T) {
@@ -168,7 +91,7 @@ func TestGoldenItems(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := eval.Score(context.Background(), m, tok, task, items, eval.Options{BOS: eval.BOSAuto})
+			r, err := eval.Score(context.Background(), m.model, m.tokenizer, task, items, eval.Options{BOS: eval.BOSAuto})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,16 +111,16 @@ func TestGoldenItems(t *testing.T) {
 				checkMetric(t, r, "perplexity", want.PPL, 1e-4*want.PPL)
 			}
 			if want.Items[0].PerToken != nil {
-				checkPerToken(t, m, tok, items, short, golds)
+				checkPerToken(t, m, items, short, golds)
 			}
 		})
 	}
 }
 
 // checkPerToken scores what follows the tokens that all choices begin with.
-func checkPerToken(t *testing.T, m *model.Model, tok eval.Tokenizer, items []tasks.Item, short string, golds storiesGolden) {
+func checkPerToken(t *testing.T, m *trained, items []tasks.Item, short string, golds storiesGolden) {
 	t.Helper()
-	r, err := eval.MultipleChoice(context.Background(), m, tok, items, eval.Options{BOS: eval.BOSAuto, Rule: tasks.AfterCommon})
+	r, err := eval.MultipleChoice(context.Background(), m.model, m.tokenizer, items, eval.Options{BOS: eval.BOSAuto, Rule: tasks.AfterCommon})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +151,7 @@ func checkMetric(t *testing.T, r eval.Result, name string, want, tolerance float
 
 // TestGoldenWindows is the perplexity of llama.cpp's protocol.
 func TestGoldenWindows(t *testing.T) {
-	m, tok, want := stories(t)
+	m, want := stories(t, "hf"), readStoriesGolden(t)
 	task, err := tasks.All.Get("wikitext@llama.cpp")
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +162,7 @@ func TestGoldenWindows(t *testing.T) {
 	}
 	text := &items[0].Choices[0].Continuation
 	*text = (*text)[:20_000] // more than twenty windows
-	r, err := eval.Texts(context.Background(), m, tok, task, items, eval.Options{BOS: eval.BOSAuto, Windows: want.Windows.Windows})
+	r, err := eval.Texts(context.Background(), m.model, m.tokenizer, task, items, eval.Options{BOS: eval.BOSAuto, Windows: want.Windows.Windows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,5 +170,43 @@ func TestGoldenWindows(t *testing.T) {
 	for i, running := range want.Windows.Running {
 		r.Items = all[:i+1]
 		checkMetric(t, r, "token_perplexity", running, 1e-4*running)
+	}
+}
+
+// TestFormsScoreTheSame: every form of the same float32 weights, every batch and
+// every number of workers give the same bits.
+func TestFormsScoreTheSame(t *testing.T) {
+	defer kernels.SetWorkers(kernels.Workers())
+	names := []string{"hellaswag", "winogrande@llama.cpp", "lambada_openai", "boolq", "triviaqa"}
+	var want []string
+	for i, form := range []string{"hf", "stories260K.bin", "gguf/stories260K-f32.gguf"} {
+		m := stories(t, form)
+		kernels.SetWorkers(1 + i)
+		var got []string
+		for _, name := range names {
+			task, err := tasks.All.Get(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			items, _, err := tasks.Load(name, tasks.Source{Dir: golden.Shared(t, "data"), Limit: 6, Shots: tasks.Shots{N: 1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := eval.Score(context.Background(), m.model, m.tokenizer, task, items, eval.Options{BOS: eval.BOSAuto, Batch: 1 + 2*i})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := r.Stored(name, task.Version).Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, string(text))
+		}
+		if want == nil {
+			want = got
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s scores otherwise than the first form", form)
+		}
 	}
 }
