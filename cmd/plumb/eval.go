@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"plumb/eval"
+	"plumb/internal/atomicfile"
 	"plumb/internal/corpus"
 	"plumb/results"
 	"plumb/tasks"
@@ -430,7 +432,43 @@ func (e *evaluation) keep(scores []score) error {
 			Value: s.Value, Unit: s.Unit, StdErr: s.StdErr, N: s.N, Items: s.Items, Tokens: s.TokenHash, Status: s.Status, Note: s.Note,
 		})
 	}
-	return unwritten(results.WriteRecords(filepath.Join(e.options.output, "records.jsonl"), records))
+	for _, t := range e.work {
+		records = append(records, t.records(trial[:16], e.model.name)...)
+	}
+	err = results.WriteRecords(filepath.Join(e.options.output, "records.jsonl"), records)
+	if err == nil {
+		err = e.keepTimings()
+	}
+	return unwritten(err)
+}
+
+// records are the tokens that a task's requests have, and those that were
+// computed for them.
+func (t taskWork) records(trial, model string) []results.Record {
+	var records []results.Record
+	for metric, tokens := range map[string]int64{"tokens_requested": t.work.Tokens, "tokens_computed": t.work.Computed} {
+		records = append(records, results.Record{
+			Experiment: "eval", Trial: trial, Keys: map[string]string{"model": model}, Metric: t.task + "/" + metric,
+			Value: results.Number(float64(tokens)), Unit: "tokens", N: t.work.Requests, Status: results.StatusOK,
+		})
+	}
+	slices.SortFunc(records, func(a, b results.Record) int { return strings.Compare(a.Metric, b.Metric) })
+	return records
+}
+
+// keepTimings writes how long each task took, apart from the records, which are
+// the same whenever a model is scored again.
+func (e *evaluation) keepTimings() error {
+	var lines bytes.Buffer
+	for _, t := range e.work {
+		writeJSONLine(&lines, struct {
+			Task     string  `json:"task"`
+			Requests int     `json:"requests"`
+			Seconds  float64 `json:"seconds"`
+			Saved    float64 `json:"seconds_saved"` // about, by shared beginnings
+		}{t.task, t.work.Requests, t.work.Time.Seconds(), max(0, t.work.Saved().Seconds())})
+	}
+	return atomicfile.Write(filepath.Join(e.options.output, "timings.jsonl"), lines.Bytes())
 }
 
 // keys are what a record says of the model and of what stood before the items.

@@ -334,8 +334,9 @@ func newInspectItems(a *app) *cobra.Command {
 		Use:   "items FILE",
 		Short: "what every choice of an items file scored",
 		Long: `Show what every choice of every item of an items file scored: ln p of the
-continuation in nats. A star marks the right choice, an arrow the picked one. The
-items files of a trial are in its folder items; records name them.`,
+continuation in nats. A star marks the right choice, an arrow the picked one. Of
+items that the model answered the answer stands in the last column. The items
+files of a trial are in its folder items; records name them.`,
 		Example: `  plumb inspect items runs/quickstart/0123456789abcdef/items/HASH.jsonl
   plumb inspect items scores/items/HASH.jsonl --json | jq 'select(.acc == 0) | .id'`,
 		Args: exactly("an items FILE"),
@@ -352,7 +353,7 @@ func inspectItems(a *app, path string) error {
 		fmt.Fprintf(a.out, "%s, version %s, %s: %s items, %s with truncated context\n\n",
 			visibleText(x.Task), visibleText(x.Version), visibleText(x.Protocol), grouped(len(x.Items)), grouped(x.Truncated()))
 	}
-	g := grid{header: []string{"item", "choice", "#sum", "#tokens", "#length", "#truncated", "greedy"}}
+	g := grid{header: []string{"item", "choice", "#sum", "#tokens", "#length", "#truncated", "greedy, or the answer"}}
 	for _, item := range x.Items {
 		if a.json {
 			if err := a.emit(itemJSON(item)); err != nil {
@@ -393,9 +394,13 @@ func addItem(g *grid, item results.Item) {
 	picked := results.BySum(item.Choices)
 	name := visibleText(item.ID)
 	for i, c := range item.Choices {
+		last := choose(c.Greedy, "yes", "")
+		if item.Marks != nil {
+			last = visibleText(item.Answer)
+		}
 		marks := choose(i == item.Gold, "*", " ") + choose(i == picked, "→", " ")
 		g.add(name, marks+" "+strconv.Itoa(i), fmt.Sprintf("%.4f", c.Sum), strconv.Itoa(c.Tokens), strconv.Itoa(c.Length),
-			strconv.Itoa(c.Truncated), choose(c.Greedy, "yes", ""))
+			strconv.Itoa(c.Truncated), last)
 		name = ""
 	}
 }
