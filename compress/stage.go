@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"plumb/internal/registry"
@@ -20,7 +18,7 @@ type Stage struct {
 }
 
 // A Setting is name=value.
-type Setting struct{ Name, Value string }
+type Setting = registry.Setting
 
 // ParseStage reads a stage. It does not know names; see Method and train.
 func ParseStage(text string) (Stage, error) {
@@ -40,7 +38,7 @@ func ParseStage(text string) (Stage, error) {
 		if slices.ContainsFunc(s.Settings, func(other Setting) bool { return other.Name == name }) {
 			return Stage{}, fmt.Errorf("stage %q sets %s twice", text, name)
 		}
-		s.Settings = append(s.Settings, Setting{name, value})
+		s.Settings = append(s.Settings, Setting{Name: name, Value: value})
 	}
 	return s, nil
 }
@@ -93,7 +91,7 @@ func (s Stage) Worker() (*Worker, error) {
 			w.on = strings.Split(set.Value, ",")
 			continue
 		}
-		if err := fill(w.work, set); err != nil {
+		if err := registry.Fill(w.work, set); err != nil {
 			return nil, fmt.Errorf("stage %q: %w", s, err)
 		}
 	}
@@ -108,6 +106,21 @@ func (s Stage) Worker() (*Worker, error) {
 		}
 	}
 	return w, nil
+}
+
+// Full is the stage with all its settings, those too that were not written.
+func (w *Worker) Full() Stage {
+	full := Stage{Name: w.Stage.Name, Settings: registry.Settings(w.work)}
+	if len(w.on) > 0 {
+		full.Settings = append(full.Settings, Setting{Name: on, Value: strings.Join(w.on, ",")})
+	}
+	return full
+}
+
+// Text reports whether the stage learns from calibration text.
+func (w *Worker) Text() bool {
+	m, ok := w.work.(MatrixMethod)
+	return w.Method.Text || ok && m.Needs() != Nothing
 }
 
 // covers reports whether w works on a slot: one of its patterns matches the whole
@@ -125,57 +138,4 @@ func (w *Worker) covers(slot string, block int) bool {
 		}
 	}
 	return false
-}
-
-// fill sets the field of the struct that into points to whose tag names set.
-func fill(into any, set Setting) error {
-	v := reflect.ValueOf(into).Elem()
-	var known []string
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Tag.Get("stage")
-		if name == set.Name {
-			return parse(v.Field(i), set)
-		}
-		if name != "" {
-			known = append(known, name)
-		}
-	}
-	if len(known) == 0 {
-		return fmt.Errorf("no setting %q; this stage has none", set.Name)
-	}
-	return fmt.Errorf("no setting %q; this stage has %s%s", set.Name, strings.Join(known, ", "), registry.Hint(set.Name, known))
-}
-
-// parse reads the value of set into a field.
-func parse(field reflect.Value, set Setting) error {
-	var err error
-	switch field.Kind() {
-	case reflect.Bool:
-		var b bool
-		b, err = strconv.ParseBool(set.Value)
-		field.SetBool(b)
-	case reflect.Int:
-		var f float64 // so that 2e6 is a number of tokens
-		f, err = strconv.ParseFloat(set.Value, 64)
-		if err == nil && f != float64(int64(f)) {
-			err = errors.New("not a whole number")
-		}
-		field.SetInt(int64(f))
-	case reflect.Float64:
-		var f float64
-		f, err = strconv.ParseFloat(set.Value, 64)
-		field.SetFloat(f)
-	case reflect.String:
-		field.SetString(set.Value)
-	default:
-		panic("compress: a setting of type " + field.Type().String())
-	}
-	if err != nil {
-		var wrong *strconv.NumError
-		if errors.As(err, &wrong) {
-			err = wrong.Err
-		}
-		return fmt.Errorf("%s=%s: %w; wanted is a %s", set.Name, set.Value, err, field.Type())
-	}
-	return nil
 }
