@@ -15,15 +15,15 @@ type Setting struct{ Name, Value string }
 const settingTag = "stage"
 
 // Fill sets the field of the struct that into points to whose tag `stage:"name"`
-// names set. A name that no field has is an error that lists those which there
+// names set, also of an embedded struct. A name that no field has is an error that lists those which there
 // are, and so is a value of another type.
 func Fill(into any, set Setting) error {
 	v := reflect.ValueOf(into).Elem()
 	var known []string
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Tag.Get(settingTag)
+	for _, field := range reflect.VisibleFields(v.Type()) {
+		name := field.Tag.Get(settingTag)
 		if name == set.Name {
-			return parse(v.Field(i), set)
+			return parse(v.FieldByIndex(field.Index), set)
 		}
 		if name != "" {
 			known = append(known, name)
@@ -40,9 +40,9 @@ func Fill(into any, set Setting) error {
 func Settings(of any) []Setting {
 	v := reflect.ValueOf(of).Elem()
 	var all []Setting
-	for i := range v.NumField() {
-		if name := v.Type().Field(i).Tag.Get(settingTag); name != "" {
-			all = append(all, Setting{name, written(v.Field(i))})
+	for _, field := range reflect.VisibleFields(v.Type()) {
+		if name := field.Tag.Get(settingTag); name != "" {
+			all = append(all, Setting{name, written(v.FieldByIndex(field.Index))})
 		}
 	}
 	return all
