@@ -130,6 +130,34 @@ func init() {
 	preset("pythia-160m", pythia)
 }
 
+// OPT 350M, GPT-Neo, Phi and Falcon, from the configuration files of
+// facebook/opt-350m, EleutherAI/gpt-neo-125m, microsoft/phi-2 and
+// tiiuae/falcon-7b.
+func init() {
+	opt := gpt2(24, 1024, 16)
+	opt.Vocab, opt.Context, opt.PositionOffset, opt.Activation = 50272, 2048, 2, "relu"
+	opt.EmbeddingWidth, opt.PostNorm, opt.NoOuterNorm = 512, true, true
+	preset("opt-350m", opt)
+
+	neo := gpt2(12, 768, 12)
+	neo.Context, neo.QKVBias, neo.AttentionScale = 2048, false, 1
+	neo.Window, neo.WindowFirst, neo.WindowEvery = 256, 1, 2
+	preset("gpt-neo-125m", neo)
+
+	phi := gpt2(32, 2560, 32)
+	phi.Vocab, phi.Context, phi.TiedHead, phi.HeadBias = 51200, 2048, false, true
+	phi.Position, phi.RotaryTheta, phi.RotaryShare = "rotary", 1e4, 0.4
+	phi.ParallelResidual, phi.NormsPerLayer = true, 1
+	preset("phi-2", phi)
+
+	falcon := gpt2(32, 4544, 71)
+	falcon.Vocab, falcon.Context, falcon.KVHeads, falcon.Activation = 65024, 2048, 1, "gelu_erf"
+	falcon.Position, falcon.RotaryTheta, falcon.RotaryShare = "rotary", 1e4, 1
+	falcon.QKVBias, falcon.OutBias, falcon.FFNBias = false, false, false
+	falcon.ParallelResidual, falcon.NormsPerLayer = true, 1
+	preset("falcon-7b", falcon)
+}
+
 // BERT and DistilBERT, as counts: the configuration files of bert-base-uncased
 // and distilbert-base-uncased, without the head that guesses masked words.
 func init() {

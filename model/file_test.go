@@ -2,6 +2,7 @@ package model
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,17 +127,24 @@ func TestForeignConfigsNameWhatTheyAskFor(t *testing.T) {
 
 // Whatever a foreign config says, it is refused or describes a shape; nothing panics.
 func FuzzForeignConfig(f *testing.F) {
-	f.Add([]byte(`{"model_type": "llama", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}`))
+	for _, p := range published {
+		f.Add([]byte(p.config))
+	}
+	for _, config := range tinyForms {
+		f.Add([]byte(config))
+	}
 	f.Add([]byte(`{"model_type": "gpt2", "vocab_size": 10, "n_embd": 8, "n_layer": 1, "n_head": 0, "n_inner": null}`))
 	f.Add([]byte(`{"model_type": 7, "n_layer": 1e99}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, config []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, ConfigFile), config, 0o644); err != nil {
-			t.Fatal(err)
+		cfg, name, err := parseHFConfig(config)
+		if err != nil || errors.Join(cfg.Validate(), Runnable(cfg)) != nil || cfg.Layers > 100 {
+			return
 		}
-		if cfg, _, err := ReadHFConfig(dir); err == nil {
-			_ = cfg.Validate()
+		for _, s := range layout(cfg) {
+			if tensor, err := HFTensor(name, cfg, s.name); err != nil || tensor == "" {
+				t.Errorf("%s: %s has no tensor (%v)", name, s.name, err)
+			}
 		}
 	})
 }

@@ -51,9 +51,16 @@ func gptNeoConfig(r *hfConfig) arch.Config {
 	return c
 }
 
+// maxKinds is the most layers whose kinds are written out here, far above any
+// real model.
+const maxKinds = 1 << 14
+
 // gptNeoLayers returns the kind of every layer: attention_layers, or the
 // patterns and their repetitions in attention_types.
 func (r *hfConfig) gptNeoLayers(layers int) []string {
+	if layers < 0 || layers > maxKinds {
+		return nil
+	}
 	var kinds []string
 	patterns := [][2]json.RawMessage{{json.RawMessage(`["global", "local"]`), json.RawMessage("8192")}}
 	if r.get("attention_types", &patterns); r.get("attention_layers", &kinds) {
@@ -69,5 +76,5 @@ func (r *hfConfig) gptNeoLayers(layers int) []string {
 			kinds = append(kinds, pattern...)
 		}
 	}
-	return kinds[:min(len(kinds), max(0, layers))]
+	return kinds[:min(len(kinds), layers)]
 }
