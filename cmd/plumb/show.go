@@ -202,9 +202,20 @@ func (d description) shape() grid {
 		g.add("budget", d.Residual.String())
 	}
 	if c.Window > 0 {
-		g.add("window", fmt.Sprintf("%d keys, in one of %d layers", c.Window, max(1, c.WindowEvery)))
+		g.add("window", d.window())
 	}
 	return g
+}
+
+// window says which layers see how much.
+func (d description) window() string {
+	c, windowed := d.Config, 0
+	for layer := range c.Layers {
+		if c.LayerWindow(layer) > 0 {
+			windowed++
+		}
+	}
+	return fmt.Sprintf("%d keys, in %d of %d layers", c.Window, windowed, c.Layers)
 }
 
 func (d description) positions() string {
@@ -223,7 +234,7 @@ func (d description) biases() string {
 	for _, b := range []struct {
 		has  bool
 		name string
-	}{{d.Config.QKVBias, "queries, keys, values"}, {d.Config.OutBias, "attention output"}, {d.Config.FFNBias, "feed-forward"}} {
+	}{{d.Config.QKVBias, "queries, keys, values"}, {d.Config.OutBias, "attention output"}, {d.Config.FFNBias, "feed-forward"}, {d.Config.HeadBias, "head"}} {
 		if b.has {
 			where = append(where, b.name)
 		}
