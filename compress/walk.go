@@ -67,17 +67,21 @@ type walk struct {
 	cal     *Calibration
 	options Options
 	inputs  map[string]*Inputs // of all slots, where the walk is parallel
+	at      func(place string) MatrixMethod
 	changes []Change
 	all     int
 }
 
 func (w *walk) run() error {
+	if err := w.plan(); err != nil {
+		return err
+	}
 	groups := w.groups()
 	for _, g := range groups {
 		w.all += len(g)
 	}
 	if w.all == 0 {
-		return fmt.Errorf("no matrix has a name that matches on=%s; those of this model are %s", strings.Join(w.on, ","), w.names())
+		return w.nothing()
 	}
 	needs := w.method.Needs()
 	if w.options.Parallel && needs != Nothing {
@@ -116,7 +120,7 @@ func (w *walk) groups() [][]string {
 	var groups [][]string
 	last := ""
 	for _, s := range w.model.Slots() {
-		if !w.covers(s.Name, s.Block) {
+		if !w.covers(s.Name, s.Block) || w.at != nil && w.at(s.Name) == nil {
 			continue
 		}
 		if f, ok := s.Matrix.(model.Factored); ok {
@@ -216,7 +220,7 @@ func (w *walk) matrix(s model.Slot, in *Inputs) (model.Linear, error) {
 	if !kernels.AllFinite(dense.Weight) {
 		return nil, errors.New("the matrix holds a NaN or Inf")
 	}
-	l, notes, err := w.method.Matrix(dense, in)
+	l, notes, err := w.at(s.Name).Matrix(dense, in)
 	if err != nil {
 		return nil, err
 	}
