@@ -21,7 +21,13 @@ func init() {
 // the kept values go to either side.
 type svd struct{ ranks }
 
-func (s *svd) Needs() Needs { return Nothing }
+// Needs asks for text only where ranks are searched by it.
+func (s *svd) Needs() Needs {
+	if s.Rank == "search" {
+		return Moments
+	}
+	return Nothing
+}
 
 func (s *svd) Matrix(w *model.Dense, in *Inputs) (model.Linear, Notes, error) {
 	return s.reduce(s, w, in)
