@@ -114,7 +114,7 @@ func doubled(base Shape) []Shape {
 func trainingMemory(s Shape) (int, error) {
 	debug.FreeOSMemory()
 	forgets, before := machine.ForgetPeak(), machine.Resident()
-	t, err := newTrainee(s)
+	t, err := newTrainee(s, s.tokens())
 	if err != nil {
 		return 0, err
 	}
@@ -135,7 +135,7 @@ func (r *runner) growthTimes(ctx context.Context, shapes []Shape) ([]Times, erro
 	g := group{section: "growth"}
 	var probes []probe
 	for _, s := range shapes {
-		t, err := newTrainee(s)
+		t, err := newTrainee(s, s.tokens())
 		if err != nil {
 			return nil, err
 		}

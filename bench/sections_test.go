@@ -154,7 +154,7 @@ func TestProbesRun(t *testing.T) {
 
 // A run of train that fails says so at the next step, and can still be stopped.
 func TestTraineeThatEnds(t *testing.T) {
-	trained, err := newTrainee(tiny())
+	trained, err := newTrainee(tiny(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (r *runner) steps(s Shape) group {
 		g.costs = append(g.costs, operations)
 	}
 	g.open = func() (probes []probe, drop func(), err error) {
-		t, err := newTrainee(s)
+		t, err := newTrainee(s, 0)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -55,8 +55,9 @@ type trainee struct {
 	ended   chan error    // the run is over
 }
 
-// newTrainee starts a run that waits before its first step.
-func newTrainee(s Shape) (*trainee, error) {
+// newTrainee starts a run that waits before its first step. micro tokens pass
+// through the model at a time, 0 for as many as training takes by itself.
+func newTrainee(s Shape, micro int) (*trainee, error) {
 	m, err := model.New(s.Config, model.Init{}, 1)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func newTrainee(s Shape) (*trainee, error) {
 		case <-ctx.Done():
 		}
 	}}
-	o.Tokens, o.BatchTokens, o.MicroTokens = math.MaxInt32, s.tokens(), s.tokens()
+	o.Tokens, o.BatchTokens, o.MicroTokens = math.MaxInt32, s.tokens(), micro
 	o.LearningRate, o.WarmupSteps, o.ValidEvery = 1e-4, 1, 0
 	go func() {
 		t.wait(ctx)

@@ -65,15 +65,23 @@ func (x matrix) from(i, j int) matrix {
 // at points to element (i, j).
 func (x matrix) at(i, j int) *float32 { return &x.data[i*x.row+j*x.col] }
 
-// Sizes of blocks. Of b, stepBlock steps of colBlock columns are packed at a
-// time. One panel of 32 columns of them is as large as a first-level cache, of
-// which the rows in use need little; rowBlock rows of as many steps fit a
-// second-level cache, and all panels a third-level one. Tasks are large enough
-// to be worth handing out, about 10 µs with AVX-512.
+// Sizes of blocks. Of b, some steps of colBlock columns are packed at a time.
+// One panel of 32 columns of stepBlock steps is as large as a first-level cache,
+// of which the rows in use need little; as many rows of a as fill areaBlock fit
+// a second-level cache, and all panels a third-level one. A c of more than largeC
+// elements leaves the caches from one block of steps to the next: then there are
+// fewer blocks, of longBlock steps, and panels come from the second level. Not so
+// where a is read down its columns, whose lines have to wait in the cache for the
+// next tile, unless c is larger than all caches. Tasks are large enough to be worth handing out, about 10 µs with
+// AVX-512.
 const (
 	stepBlock = 384
-	rowBlock  = 336
+	longBlock = 1024
+	areaBlock = 128 << 10
+	mostRows  = 504
 	colBlock  = 2048
+	largeC    = 1 << 20
+	hugeC     = 8 << 20
 	leastTask = 1 << 20 // fused multiply-adds
 	leastPack = 1 << 15 // elements
 	// Of a product that several workers share:
@@ -115,11 +123,15 @@ func multiply(c, a, b matrix, rows, steps, cols int, add bool) {
 	}
 	p, buf := products.get(), scratches.get()
 	p.shape, p.rows = shapes[current()], rows
+	block := stepBlock
+	if c := rows * cols; a.col == 1 && c > largeC || c > hugeC {
+		block = longBlock
+	}
 	for col := 0; col < cols; col += colBlock {
 		p.cols = min(colBlock, cols-col)
 		p.c = c.from(0, col)
-		for at := 0; at < steps; at += stepBlock {
-			p.steps = min(stepBlock, steps-at)
+		for at := 0; at < steps; at += block {
+			p.steps = min(block, steps-at)
 			p.a, p.b, p.add = a.from(0, at), b.from(at, col), add || at > 0
 			p.multiply(buf)
 		}
@@ -149,6 +161,7 @@ func (p *product) cut() {
 	if workers := Workers(); workers > 1 {
 		tasks = min(shareTasks*workers, max(1, p.rows*p.steps*p.cols/leastTask))
 	}
+	rowBlock := min(mostRows, areaBlock/p.steps)
 	rowTasks := max((p.rows+rowBlock-1)/rowBlock, min(tasks, p.rows/shareRows))
 	p.rowsEach = (p.rows + rowTasks - 1) / rowTasks
 	p.rowTasks = (p.rows + p.rowsEach - 1) / p.rowsEach
