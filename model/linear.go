@@ -16,6 +16,25 @@ type Linear interface {
 	Forward(dst, x []float32, rows int)
 }
 
+// An adder is a Linear whose sums can start from what they are added to, as
+// those of dense matrices do.
+type adder interface {
+	// ForwardAdd adds x·wᵀ + bias to dst.
+	ForwardAdd(dst, x []float32, rows int)
+}
+
+// addProduct adds what l makes of x to dst [rows, out]. Where l cannot add,
+// room of as many numbers is overwritten.
+func addProduct(dst []float32, l Linear, x []float32, rows int, room []float32) {
+	if a, ok := l.(adder); ok {
+		a.ForwardAdd(dst, x, rows)
+		return
+	}
+	out, _ := l.Shape()
+	l.Forward(room, x, rows)
+	kernels.Add(dst[:rows*out], room[:rows*out])
+}
+
 // A trainable is a Linear that passes gradients back and gathers its own.
 type trainable interface {
 	Linear
@@ -49,6 +68,12 @@ func (d *Dense) Clone() *Dense {
 // Forward implements Linear.
 func (d *Dense) Forward(dst, x []float32, rows int) {
 	kernels.MatMul(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
+	d.addBias(dst, rows)
+}
+
+// ForwardAdd implements adder.
+func (d *Dense) ForwardAdd(dst, x []float32, rows int) {
+	kernels.MatMulAdd(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
 	d.addBias(dst, rows)
 }
 

@@ -25,6 +25,13 @@ func (p *Packed) Forward(dst, x []float32, rows int) {
 	p.addBias(dst[:rows*out])
 }
 
+// ForwardAdd implements adder.
+func (p *Packed) ForwardAdd(dst, x []float32, rows int) {
+	out, in := p.weight.Shape()
+	kernels.MatMulPackedAdd(dst[:rows*out], x[:rows*in], p.weight, rows)
+	p.addBias(dst[:rows*out])
+}
+
 // LookUp implements Table.
 func (p *Packed) LookUp(dst []float32, tokens []int32) {
 	kernels.EmbeddingPacked(dst, p.weight, tokens)

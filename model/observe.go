@@ -63,7 +63,11 @@ func watch(l Linear, name string, see Observer) Linear {
 		}
 		l = f.WithFactors(seen)
 	}
-	return &watched{l, name, see}
+	w := &watched{l, name, see}
+	if a, ok := l.(adder); ok {
+		return &watchedAdder{w, a}
+	}
+	return w
 }
 
 // watched shows its input before it multiplies.
@@ -76,6 +80,17 @@ type watched struct {
 func (w *watched) Forward(dst, x []float32, rows int) {
 	w.look(x, rows)
 	w.Linear.Forward(dst, x, rows)
+}
+
+// watchedAdder is watched over a matrix that adds.
+type watchedAdder struct {
+	*watched
+	adder
+}
+
+func (w *watchedAdder) ForwardAdd(dst, x []float32, rows int) {
+	w.look(x, rows)
+	w.adder.ForwardAdd(dst, x, rows)
 }
 
 func (w *watched) look(x []float32, rows int) {

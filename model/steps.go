@@ -36,8 +36,7 @@ type part interface {
 }
 
 // A join adds the product of a matrix with the result of a part to the
-// residual stream. The product is summed by itself first: sums that started from
-// the stream, whose numbers are larger, would round three times as much away.
+// residual stream.
 type join struct {
 	part
 	read  *read // by which the part began
@@ -46,11 +45,14 @@ type join struct {
 }
 
 func (j *join) forward(p *pass, s *saved, _ int) {
-	j.matrix().Forward(p.normed, j.result(p, s), p.rows)
+	result := j.result(p, s)
 	if j.added != nil {
+		j.matrix().Forward(p.normed, result, p.rows)
 		j.added.forward(p.normed, p.normed)
+		kernels.Add(p.x, p.normed)
+		return
 	}
-	kernels.Add(p.x, p.normed)
+	addProduct(p.x, j.matrix(), result, p.rows, p.normed)
 	if j.sum != nil {
 		j.sum.forward(p.x, p.x)
 	}
@@ -68,8 +70,8 @@ func (j *join) backward(p *pass, s *saved, _ int) {
 		j.added.backward(g.normed, g.dx, p.normed)
 		dy = g.normed
 	case j.sum != nil:
-		j.matrix().Forward(p.normed, result, p.rows)
-		kernels.Add(p.normed, j.read.kept(s))
+		copy(p.normed, j.read.kept(s))
+		addProduct(p.normed, j.matrix(), result, p.rows, g.normed)
 		clear(g.normed)
 		j.sum.backward(g.normed, g.dx, p.normed)
 		copy(g.dx, g.normed)
