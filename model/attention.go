@@ -26,6 +26,9 @@ func (a *attention) forward(p *pass, s *saved, layer int) {
 func (a *attention) backward(p *pass, s *saved, layer int) {
 	h, t, g := a.heads[layer], p.rows, p.grads
 	kernels.AttentionBackBatch(g.q, g.k, g.v, g.attended, s.q, s.k, s.v, s.attended, s.lse, h, p.batch, p.length)
+	if p.guide != nil {
+		p.guide.Attention(g.q, g.k, s.attention(h), layer)
+	}
 	if p.rotary != nil {
 		kernels.RotaryBack(g.q, p.positions, h.Query, h.Dim, p.rotary)
 		kernels.RotaryBack(g.k, p.positions, h.KV, h.Dim, p.rotary)

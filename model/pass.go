@@ -1,6 +1,10 @@
 package model
 
-import "plumb/kernels"
+import (
+	"fmt"
+
+	"plumb/kernels"
+)
 
 // A pass is one trip of rows through the model: their tokens, and the memory
 // that the trip needs. A row is one token of one sequence.
@@ -24,6 +28,7 @@ type pass struct {
 	layers []*saved
 	grads  *gradients // training only
 	rotary *kernels.RotaryTable
+	guide  Guide // of a training pass; nil for none
 }
 
 // saved is what one layer leaves for its backward pass.
@@ -100,10 +105,18 @@ func (m *Model) newPass(rows int) *pass {
 	})
 }
 
-// trainingPass cuts memory for batch sequences of length tokens from a. Every
-// layer has its own, or if lean only what it is given, from which the rest is
-// computed again in the memory of one layer.
+// trainingPass cuts memory for batch sequences of length tokens from a, with
+// gradients.
 func (m *Model) trainingPass(a *kernels.Arena, batch, length int, lean bool) *pass {
+	p := m.keptPass(a, batch, length, lean)
+	p.grads = p.gradients(a, m)
+	return p
+}
+
+// keptPass cuts memory for batch sequences of length tokens from a. Every layer
+// has its own, or if lean only what it is given, from which the rest is computed
+// again in the memory of one layer.
+func (m *Model) keptPass(a *kernels.Arena, batch, length int, lean bool) *pass {
 	p := m.pass(a, batch*length)
 	p.batch, p.length = batch, length
 	for layer := range m.cfg.Layers {
@@ -117,11 +130,27 @@ func (m *Model) trainingPass(a *kernels.Arena, batch, length int, lean bool) *pa
 		s.x = a.Floats(p.rows * m.cfg.Width)
 		p.layers = append(p.layers, &s)
 	}
-	p.grads = p.gradients(a, m)
 	for i := range p.positions {
 		p.positions[i] = int32(i % length)
 	}
 	return p
+}
+
+// load splits rows of length+1 tokens into what is read and what is predicted,
+// which goes to targets [t] unless that is nil.
+func (p *pass) load(tokens, targets []int32) {
+	if len(tokens) != p.batch*(p.length+1) {
+		panic(fmt.Sprintf("model: %d tokens for %d rows of %d+1", len(tokens), p.batch, p.length))
+	}
+	for b := range p.batch {
+		row := tokens[b*(p.length+1) : (b+1)*(p.length+1)]
+		for i := range p.length {
+			p.tokens[b*p.length+i] = max(row[i], 0)
+		}
+		if targets != nil {
+			copy(targets[b*p.length:(b+1)*p.length], row[1:])
+		}
+	}
 }
 
 // resize lets p hold rows tokens, no more than it was made for.

@@ -14,7 +14,7 @@ type Tape struct {
 	lean    bool      // layers keep only what they were given
 	targets []int32   // [t]
 	logits  []float32 // [arch.LogitRows, v], so that they never exist in full
-	capped  []float32 // the same again, where they have a cap
+	capped  []float32 // the same again, where they have a cap or a guide
 	losses  []float64 // [t] nats
 }
 
@@ -53,14 +53,16 @@ func (m *Model) tape(batch, length int, lean bool) *Tape {
 // Backward returns the summed loss in nats over predicted tokens, and adds
 // scale times its gradient to the gradients of the model.
 func (t *Tape) Backward(tokens []int32, scale float32) float64 {
-	t.load(tokens)
+	t.pass.load(tokens, t.targets)
 	m, p := t.m, t.pass
 	m.forward(p)
 	loss := t.head(scale)
+	p.guided(p.grads.normed, p.normed, len(m.order))
 	m.finishBack(p)
 	for layer := len(m.order) - 1; layer >= 0; layer-- {
 		t.recompute(layer)
 		m.blocks[m.order[layer]].backward(p, p.layers[layer], layer)
+		p.guided(p.grads.dx, p.layers[layer].x, layer)
 	}
 	m.embedBack(p)
 	return loss
@@ -81,26 +83,11 @@ func (t *Tape) recompute(layer int) {
 // Logits returns the logits [batch × length, v] of the first length tokens of
 // each row, as Backward would see them.
 func (t *Tape) Logits(tokens []int32) []float32 {
-	t.load(tokens)
+	t.pass.load(tokens, t.targets)
 	t.m.forward(t.pass)
 	logits := make([]float32, t.pass.rows*t.m.cfg.Vocab)
 	t.m.logits(logits, t.pass.normed, t.pass.rows)
 	return logits
-}
-
-// load splits rows of length+1 tokens into what is read and what is predicted.
-func (t *Tape) load(tokens []int32) {
-	p := t.pass
-	if len(tokens) != p.batch*(p.length+1) {
-		panic(fmt.Sprintf("model: %d tokens for %d rows of %d+1", len(tokens), p.batch, p.length))
-	}
-	for b := range p.batch {
-		row := tokens[b*(p.length+1) : (b+1)*(p.length+1)]
-		for i := range p.length {
-			p.tokens[b*p.length+i] = max(row[i], 0)
-			t.targets[b*p.length+i] = row[i+1]
-		}
-	}
 }
 
 // head runs the output matrix and the loss by chunks of rows, forward and
@@ -116,7 +103,10 @@ func (t *Tape) head(scale float32) float64 {
 		m.logits(logits, x, rows)
 		copy(t.capped, logits)
 		kernels.CrossEntropy(logits, t.losses[from:to], t.targets[from:to], scale)
-		if t.capped != nil {
+		if p.guide != nil {
+			p.guide.Logits(logits, t.capped[:rows*v], from, rows)
+		}
+		if m.cfg.FinalSoftCap > 0 {
 			kernels.SoftCapBack(logits, t.capped[:rows*v], float32(m.cfg.FinalSoftCap))
 		}
 		m.logitsBack(p.grads.normed[from*c:to*c], logits, x, rows)

@@ -19,11 +19,12 @@ var checkpointFiles = [2]string{"checkpoint-a.safetensors", "checkpoint-b.safete
 
 // progress is what a run must know to go on, beside the arrays.
 type progress struct {
-	Step    int     `json:"step"`    // steps taken
-	Curve   []Point `json:"curve"`   // what was measured so far
-	Sum     float64 `json:"sum"`     // of losses since the last point, nats per token
-	Count   int     `json:"count"`   // of losses since the last point
-	Ceiling float64 `json:"ceiling"` // loss above which the run has diverged
+	Step     int     `json:"step"`                // steps taken
+	Curve    []Point `json:"curve"`               // what was measured so far
+	Sum      float64 `json:"sum"`                 // of losses since the last point, nats per token
+	LabelSum float64 `json:"label_sum,omitempty"` // of the text's cross-entropy alone, likewise
+	Count    int     `json:"count"`               // of losses since the last point
+	Ceiling  float64 `json:"ceiling"`             // loss above which the run has diverged
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"plumb/arch"
 	"plumb/internal/registry"
 	"plumb/model"
 )
@@ -28,10 +29,15 @@ type Learner interface {
 	Config(base Config) Config
 	// Teacher reports whether it learns from the model at the recipe's start.
 	Teacher() bool
-	// Learn trains student, in place or as another model, and returns what came
-	// of it. o.Config is what Config returned. teacher, which stays as it is, is
-	// nil where Teacher is false. As with Run, a checkpoint in o.Dir is gone on
-	// from, to the same bits.
+	// Fits reports why a model of one shape cannot learn this way, from a teacher
+	// of another where there is one: before any work is done.
+	Fits(student, teacher arch.Config) error
+	// Learn trains a copy of student, which stays as it is, and returns what came
+	// of it. The rows learned from begin at o.First; the caller sets it behind
+	// those that training and earlier stages have seen, and Outcome.Next is where
+	// the next stage begins. o.Config is what Config returned. teacher, which
+	// stays as it is and may be frozen, is nil where Teacher is false. As with
+	// Run, a checkpoint in o.Dir is gone on from, to the same bits.
 	Learn(ctx context.Context, student, teacher *model.Model, o Options) (*model.Model, Outcome, error)
 }
 
