@@ -122,20 +122,3 @@ func (w *Worker) Text() bool {
 	m, ok := w.work.(MatrixMethod)
 	return w.Method.Text || ok && m.Needs() != Nothing
 }
-
-// covers reports whether w works on a slot: one of its patterns matches the whole
-// name, or what follows the number of the block ("ffn.*").
-func (w *Worker) covers(slot string, block int) bool {
-	if len(w.on) == 0 {
-		return block >= 0
-	}
-	_, part, _ := strings.Cut(strings.TrimPrefix(slot, "blocks."), ".")
-	for _, pattern := range w.on {
-		whole, _ := path.Match(pattern, slot)
-		within, _ := path.Match(pattern, part)
-		if whole || within && block >= 0 {
-			return true
-		}
-	}
-	return false
-}

@@ -120,7 +120,7 @@ func (w *walk) groups() [][]string {
 	var groups [][]string
 	last := ""
 	for _, s := range w.model.Slots() {
-		if !w.covers(s.Name, s.Block) || w.at != nil && w.at(s.Name) == nil {
+		if !s.Matches(w.on) || w.at != nil && w.at(s.Name) == nil {
 			continue
 		}
 		if f, ok := s.Matrix.(model.Factored); ok {

@@ -2,7 +2,9 @@ package model
 
 import (
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"plumb/arch"
 )
@@ -34,6 +36,24 @@ func (m *Model) Slots() []Slot {
 		slots = append(slots, Slot{"head", -1, Embedding, m.head})
 	}
 	return slots
+}
+
+// Matches reports whether one of the patterns, as path.Match reads them, matches
+// the whole name of s, or what follows the number of its block ("ffn.*"). Without
+// patterns, all slots of blocks do.
+func (s Slot) Matches(patterns []string) bool {
+	if len(patterns) == 0 {
+		return s.Block >= 0
+	}
+	_, part, _ := strings.Cut(strings.TrimPrefix(s.Name, "blocks."), ".")
+	for _, pattern := range patterns {
+		whole, _ := path.Match(pattern, s.Name)
+		within, _ := path.Match(pattern, part)
+		if whole || within && s.Block >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // inOrder lists where b keeps its matrices; a gate that it lacks is nil.

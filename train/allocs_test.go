@@ -28,7 +28,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 			o := options("")
 			o.BatchTokens, o.MicroTokens, o.Tokens = 16*cfg.Context, 8*cfg.Context, 1<<30
 			o.Recompute = test.recompute
-			r := newRun(m, o)
+			r := newRun(m, o, manner{label: 1})
 			step := func() {
 				if _, err := r.step(); err != nil {
 					t.Fatal(err)

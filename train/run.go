@@ -143,6 +143,9 @@ func newRun(m *model.Model, o Options, how manner) *run {
 	if how.keepZeros {
 		r.zeros = zerosOf(m.Params())
 	}
+	if how.rounding != nil {
+		how.rounding.bind(m)
+	}
 	if how.guide != nil {
 		how.guide.attend(r.tape, m.Config().Heads, micro, length)
 	}

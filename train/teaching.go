@@ -177,7 +177,7 @@ func (t *teaching) distiller(student, teacher *model.Model) (*distiller, error) 
 // attend takes the memory for passes of batch rows and lets d see those of tape.
 func (d *distiller) attend(tape *model.Tape, heads, batch, length int) {
 	d.batch, d.length = batch, length
-	d.reading = d.teacher.NewReading(batch, length, d.Attention > 0)
+	d.reading = d.teacher.NewReading(batch, length, d.teaching.Attention > 0)
 	d.targets, d.tokens = make([]int32, batch*length), make([]float64, batch*length)
 	d.perHead = make([]float64, batch*length*heads)
 	tape.Guide(d)
