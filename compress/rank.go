@@ -87,6 +87,18 @@ func rankFor(out, in int, keep float64) (int, error) {
 	return min(rank, out, in), nil
 }
 
+// Form implements Foreseer for ranks that the shape decides.
+func (r *ranks) Form(out, in int) (form model.Form, known bool, err error) {
+	rank, err := rankFor(out, in, r.Keep)
+	switch {
+	case r.Rank != "keep":
+		return nil, false, nil
+	case err != nil || breaksEven(out, in, rank):
+		return nil, true, err
+	}
+	return model.LowRankForm(rank), true, nil
+}
+
 // breaksEven reports whether factors of a rank are as large as the matrix.
 func breaksEven(out, in, rank int) bool { return rank*(out+in) >= out*in }
 

@@ -62,7 +62,9 @@ func (s Stage) String() string {
 	sorted := slices.SortedFunc(slices.Values(s.Settings), func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
 	text := s.Name
 	for _, set := range sorted {
-		text += " " + set.Name + "=" + set.Value
+		if set.Value != "" { // unset, which cannot be written
+			text += " " + set.Name + "=" + set.Value
+		}
 	}
 	return text
 }

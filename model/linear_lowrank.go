@@ -129,6 +129,9 @@ func (l *LowRank) freeze() Linear {
 	return l
 }
 
+// MACs returns the multiply-adds of a row's product: those of both factors.
+func (l *LowRank) MACs() int { return macsOf(l.Left) + macsOf(l.Right) }
+
 // Form implements Formed.
 func (l *LowRank) Form() Form {
 	return &lowRankForm{Rank: l.Rank(), Left: formOf(l.Left), Right: formOf(l.Right)}
@@ -148,6 +151,9 @@ func (l *LowRank) Expand() *Dense {
 	kernels.MatMulBackX(d.Weight, left.Weight, right.Weight, left.Out, right.In, left.In)
 	return d
 }
+
+// LowRankForm is the form of a LowRank matrix of a rank.
+func LowRankForm(rank int) Form { return &lowRankForm{Rank: rank} }
 
 // lowRankForm is the form of LowRank.
 type lowRankForm struct {

@@ -203,6 +203,26 @@ func (m *Model) Size() Size {
 	return s
 }
 
+// SizeOf returns how many weights, as papers count them, and how many bytes a
+// form stores of a matrix [out, in], its bias left out.
+func SizeOf(form Form, out, in int) (weights, bytes int, err error) {
+	arrays, err := form.Arrays(out, in)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, a := range arrays {
+		size := 4
+		if a.DType != "F32" {
+			size = dtypeBytes[a.DType]
+		}
+		for _, n := range a.Shape {
+			size *= n
+		}
+		weights, bytes = weights+a.Weights, bytes+size
+	}
+	return weights, bytes, nil
+}
+
 // Trainable reports the matrices of m that are in forms which pass no gradients
 // back, nil if there are none.
 func (m *Model) Trainable() error {

@@ -1,0 +1,53 @@
+package compress
+
+import "plumb/model"
+
+// A Foreseer is a method that knows before it starts what becomes of a matrix.
+type Foreseer interface {
+	// Form returns the form that a matrix [out, in] will be in, nil for dense, or
+	// why the method cannot take one of this shape. known is false where the
+	// weights decide.
+	Form(out, in int) (form model.Form, known bool, err error)
+}
+
+// A Prospect is what a stage will make of one matrix.
+type Prospect struct {
+	Slot    string
+	Form    string // kind of its form; "dense" where it stays so
+	Weights int    // as papers count them
+	Bytes   int
+	Problem error // why it cannot be done; the rest is empty then
+}
+
+// Foresee says what the stage will make of the matrices of m without doing it.
+// known is false for methods that cannot tell.
+func (w *Worker) Foresee(m *model.Model) (all []Prospect, known bool) {
+	f, ok := w.work.(Foreseer)
+	if !ok {
+		return nil, false
+	}
+	for _, s := range m.Slots() {
+		if w.covers(s.Name, s.Block) {
+			p, known := foresee(f, s)
+			if !known {
+				return nil, false
+			}
+			all = append(all, p)
+		}
+	}
+	return all, true
+}
+
+func foresee(f Foreseer, s model.Slot) (p Prospect, known bool) {
+	out, in := s.Matrix.Shape()
+	p = Prospect{Slot: s.Name, Form: "dense", Weights: out * in, Bytes: 4 * out * in}
+	form, known, err := f.Form(out, in)
+	if form != nil && err == nil {
+		p.Form = form.Kind()
+		p.Weights, p.Bytes, err = model.SizeOf(form, out, in)
+	}
+	if err != nil {
+		return Prospect{Slot: s.Name, Problem: err}, true
+	}
+	return p, known
+}
