@@ -217,23 +217,23 @@ func (a ggufFamily) turned(c arch.Config, name string) int {
 // turn puts the rows of a matrix or bias of queries or keys, [heads·d, in],
 // into the order of rotations that turn neighbours: of the r channels that
 // rotate in each head, i and i+r/2 become 2i and 2i+1.
-func turn(values []float32, heads int, c arch.Config) {
-	reorder(values, heads, c, func(dst, src [][]float32, i, half int) {
+func turn[E any](values []E, heads int, c arch.Config) {
+	reorder(values, heads, c, func(dst, src [][]E, i, half int) {
 		copy(dst[2*i], src[i])
 		copy(dst[2*i+1], src[i+half])
 	})
 }
 
 // turnBack undoes turn.
-func turnBack(values []float32, heads int, c arch.Config) {
-	reorder(values, heads, c, func(dst, src [][]float32, i, half int) {
+func turnBack[E any](values []E, heads int, c arch.Config) {
+	reorder(values, heads, c, func(dst, src [][]E, i, half int) {
 		copy(dst[i], src[2*i])
 		copy(dst[i+half], src[2*i+1])
 	})
 }
 
 // reorder calls move for each pair of rotating rows of each head.
-func reorder(values []float32, heads int, c arch.Config, move func(dst, src [][]float32, i, half int)) {
+func reorder[E any](values []E, heads int, c arch.Config, move func(dst, src [][]E, i, half int)) {
 	head := len(values) / heads
 	width, half := head/c.HeadDim, c.RotaryChannels()/2
 	for h := range heads {
@@ -246,7 +246,7 @@ func reorder(values []float32, heads int, c arch.Config, move func(dst, src [][]
 	}
 }
 
-func rowsOf(values []float32, width int) [][]float32 {
+func rowsOf[E any](values []E, width int) [][]E {
 	return slices.Collect(slices.Chunk(values, width))
 }
 

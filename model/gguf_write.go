@@ -93,19 +93,18 @@ func ggufMetadata(c arch.Config, r reading, family ggufFamily, typ gguf.Type) []
 	return append(pairs, prefixed(r.architecture, family.metadata(r.config))...)
 }
 
-func plainType() gguf.Type {
-	t, err := gguf.TypeNamed("F32")
-	if err != nil {
-		panic("model: " + err.Error())
-	}
-	return t
-}
+func plainType() gguf.Type { return typeNamed("F32") }
 
 // ggufSource describes tensor t of a file with the weights of m.
 func (l layered) ggufSource(family ggufFamily, c arch.Config, t ggufTensor, typ gguf.Type) gguf.Source {
 	s := gguf.Source{Name: t.name, Shape: t.shape, Type: plainType()}
 	if len(t.shape) == 2 && t.name != ggufPositions {
 		s.Type = typ.For(t.shape[1])
+	}
+	if parts := l.blocks(t); parts != nil {
+		s.Type = parts[0].typ
+		s.Blocks = func() []byte { return ggufBlocks(family, c, t, parts) }
+		return s
 	}
 	s.Values = func() []float32 {
 		if len(t.parts) == 1 {
@@ -133,6 +132,38 @@ func (l layered) ggufPart(family ggufFamily, c arch.Config, part spec) []float32
 	return values
 }
 
+// blocks returns the parts of t where all are in blocks of one type of the format,
+// which are written as they are; otherwise nil.
+func (l layered) blocks(t ggufTensor) []*Blocks {
+	var parts []*Blocks
+	for _, part := range t.parts {
+		place := l.place(part.name)
+		b, ok := l.formed[slotOf(place)].(*Blocks)
+		if !ok || !strings.HasSuffix(place, ".weight") || part.name == "embedding.weight" && l.scale != 1 || len(parts) > 0 && b.typ.Name != parts[0].typ.Name {
+			return nil
+		}
+		parts = append(parts, b)
+	}
+	for _, part := range t.parts {
+		l.copied[slotOf(l.place(part.name))] = true
+	}
+	return parts
+}
+
+// ggufBlocks returns the blocks of t in the order of the file.
+func ggufBlocks(family ggufFamily, c arch.Config, t ggufTensor, parts []*Blocks) []byte {
+	var all []byte
+	for i, b := range parts {
+		blocks := b.blocks
+		if heads := family.turned(c, t.parts[i].name); heads > 0 {
+			blocks = slices.Clone(blocks)
+			turn(blocks, heads, c)
+		}
+		all = append(all, blocks...)
+	}
+	return all
+}
+
 // ggufNotes says what is not as asked for or as it was.
 func (l layered) ggufNotes(tensors []gguf.Source, r reading, family ggufFamily, typ gguf.Type) []string {
 	notes := l.notes(r)
@@ -151,7 +182,7 @@ func fallbackNotes(tensors []gguf.Source, typ gguf.Type) []string {
 	names := map[string][]string{}
 	for _, t := range tensors {
 		row := t.Shape[len(t.Shape)-1]
-		if len(t.Shape) != 2 || t.Name == ggufPositions || t.Type.Name == typ.Name {
+		if len(t.Shape) != 2 || t.Name == ggufPositions || t.Type.Name == typ.Name || t.Blocks != nil {
 			continue
 		}
 		reason := fmt.Sprintf("%s in place of %s, as rows of %d do not fill blocks of %d", t.Type.Name, typ.Name, row, typ.Block)

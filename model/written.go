@@ -111,8 +111,9 @@ func best(format string, readings []reading) (reading, error) {
 // table multiplied.
 type layered struct {
 	*Model
-	scale  float32 // of the token table, 1 for none
-	formed int     // matrices that were in other forms
+	scale  float32           // of the token table, 1 for none
+	formed map[string]Formed // matrices that were in other forms, by slot
+	copied map[string]bool   // those of them that are written as they are
 }
 
 // layered finds how m can be written: as it is, or else with its embeddings
@@ -132,43 +133,50 @@ func (m *Model) layered(find func(arch.Config) (reading, error)) (layered, readi
 		return layered{}, r, err
 	}
 	dense, formed, err := m.expanded()
-	return layered{dense, scale, formed}, r, err
+	return layered{dense, scale, formed, map[string]bool{}}, r, err
 }
 
-// expanded returns m with all of its matrices dense, and how many were not.
-func (m *Model) expanded() (dense *Model, formed int, err error) {
+// expanded returns m with all of its matrices dense, and those that were not.
+func (m *Model) expanded() (dense *Model, formed map[string]Formed, err error) {
 	matrices := map[string]Linear{}
+	formed = map[string]Formed{}
 	for _, s := range m.Slots() {
 		if f, ok := s.Matrix.(Formed); ok {
-			matrices[s.Name] = f.Expand()
+			matrices[s.Name], formed[s.Name] = f.Expand(), f
 		}
 	}
 	if len(matrices) == 0 {
-		return m, 0, nil
+		return m, nil, nil
 	}
 	dense, err = m.With(matrices)
-	return dense, len(matrices), err
+	return dense, formed, err
 }
 
 // array returns the weights of the array called name in a model without shared
 // blocks; nil if it has none of that name, as with a bias that it lacks.
 func (l layered) array(name string) []float32 {
-	if layer, rest, ok := blockName(name); ok {
-		n, err := strconv.Atoi(layer)
-		if err != nil {
-			panic("model: layered.array: " + err.Error())
-		}
-		name = fmt.Sprintf("blocks.%d.%s", l.order[n], rest)
-	}
-	if name == "head.weight" && l.cfg.TiedHead {
-		return l.stored("embedding.weight")
-	}
-	values := l.stored(name)
+	values := l.stored(l.place(name))
 	if name == "embedding.weight" && l.scale != 1 {
 		values = slices.Clone(values)
 		kernels.Scale(values, l.scale)
 	}
 	return values
+}
+
+// place is the name that m has for the array called name in a model without shared
+// blocks.
+func (l layered) place(name string) string {
+	if layer, rest, ok := blockName(name); ok {
+		n, err := strconv.Atoi(layer)
+		if err != nil {
+			panic("model: layered.place: " + err.Error())
+		}
+		return fmt.Sprintf("blocks.%d.%s", l.order[n], rest)
+	}
+	if name == "head.weight" && l.cfg.TiedHead {
+		return "embedding.weight"
+	}
+	return name
 }
 
 // stored returns the array that m has under name, nil if it has none.
@@ -187,8 +195,11 @@ func (l layered) notes(r reading) []string {
 	if note := l.sharingNote(); note != "" {
 		notes = append(notes, note)
 	}
-	if l.formed > 0 {
-		add("%d matrices are in other forms than dense, which the format cannot say: they are expanded", l.formed)
+	if n := len(l.formed) - len(l.copied); n > 0 {
+		add("%d matrices are in other forms than dense, which the format cannot say: they are expanded", n)
+	}
+	if n := len(l.copied); n > 0 {
+		add("%d matrices are in blocks of the format and are written as they are", n)
 	}
 	switch size := len(l.stored("embedding.weight")); {
 	case l.scale != 1 && l.cfg.TiedHead:

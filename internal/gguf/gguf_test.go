@@ -44,9 +44,9 @@ func example() ([]Pair, []Source) {
 	}
 	var tensors []Source
 	for _, typ := range types {
-		tensors = append(tensors, Source{"of " + typ.Name, typ, []int{2, 256}, func() []float32 { return samples(512) }})
+		tensors = append(tensors, Source{"of " + typ.Name, typ, []int{2, 256}, func() []float32 { return samples(512) }, nil})
 	}
-	return metadata, append(tensors, Source{"odd", types[0], []int{3}, func() []float32 { return []float32{1, 2, 3} }})
+	return metadata, append(tensors, Source{"odd", types[0], []int{3}, func() []float32 { return []float32{1, 2, 3} }, nil})
 }
 
 func write(t testing.TB, metadata []Pair, tensors []Source) []byte {
@@ -263,14 +263,14 @@ func TestWriteRefuses(t *testing.T) {
 		"value":            {[]Pair{{"a", 1}}, nil},
 		"array in array":   {[]Pair{{"a", []any{}}}, nil},
 		"empty key":        {[]Pair{{"", true}}, nil},
-		"name":             {nil, []Source{{strings.Repeat("a", 64), types[0], []int{1}, one}}},
-		"name twice":       {nil, []Source{{"a", types[0], []int{1}, one}, {"a", types[0], []int{1}, one}}},
-		"no shape":         {nil, []Source{{"a", types[0], nil, one}}},
-		"shape":            {nil, []Source{{"a", types[0], []int{0}, one}}},
-		"part of a block":  {nil, []Source{{"a", types[3], []int{31}, bad}}},
-		"values":           {nil, []Source{{"a", types[0], []int{2}, one}}},
-		"values of blocks": {nil, []Source{{"a", types[3], []int{32}, bad}}},
-		"not finite":       {nil, []Source{{"a", types[3], []int{32}, nan}}},
+		"name":             {nil, []Source{{strings.Repeat("a", 64), types[0], []int{1}, one, nil}}},
+		"name twice":       {nil, []Source{{"a", types[0], []int{1}, one, nil}, {"a", types[0], []int{1}, one, nil}}},
+		"no shape":         {nil, []Source{{"a", types[0], nil, one, nil}}},
+		"shape":            {nil, []Source{{"a", types[0], []int{0}, one, nil}}},
+		"part of a block":  {nil, []Source{{"a", types[3], []int{31}, bad, nil}}},
+		"values":           {nil, []Source{{"a", types[0], []int{2}, one, nil}}},
+		"values of blocks": {nil, []Source{{"a", types[3], []int{32}, bad, nil}}},
+		"not finite":       {nil, []Source{{"a", types[3], []int{32}, nan, nil}}},
 	}
 	for name, test := range tests {
 		if err := Write(&bytes.Buffer{}, test.metadata, test.tensors); err == nil {

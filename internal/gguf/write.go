@@ -15,6 +15,7 @@ type Source struct {
 	Type   Type
 	Shape  []int            // outermost first; a row fills whole blocks of Type
 	Values func() []float32 // row-major, finite; asked for once, when its turn comes
+	Blocks func() []byte    // the values as Type stores them, in place of Values; nil where there are none
 }
 
 // Bytes returns how much of a file s takes, padding apart.
@@ -116,8 +117,31 @@ func (s Source) check() error {
 	return err
 }
 
-// write encodes s in pieces of whole blocks and pads it.
+// write writes s and pads it.
 func (s Source) write(w io.Writer) error {
+	put := s.encode
+	if s.Blocks != nil {
+		put = s.copy
+	}
+	if err := put(w); err != nil {
+		return err
+	}
+	_, err := w.Write(padding(s.Bytes()))
+	return err
+}
+
+// copy writes the blocks of s.
+func (s Source) copy(w io.Writer) error {
+	blocks := s.Blocks()
+	if want := s.Bytes(); len(blocks) != want {
+		return fmt.Errorf("gguf: tensor %q: %d bytes in place of %d", s.Name, len(blocks), want)
+	}
+	_, err := w.Write(blocks)
+	return err
+}
+
+// encode writes the values of s in pieces of whole blocks.
+func (s Source) encode(w io.Writer) error {
 	values := s.Values()
 	if want := s.Bytes(); len(values)%s.Type.Block != 0 || s.Type.Bytes(len(values)) != want {
 		return fmt.Errorf("gguf: tensor %q: %d values do not make %v", s.Name, len(values), s.Shape)
@@ -134,8 +158,7 @@ func (s Source) write(w io.Writer) error {
 			return err
 		}
 	}
-	_, err := w.Write(padding(s.Bytes()))
-	return err
+	return nil
 }
 
 func padding(n int) []byte {
