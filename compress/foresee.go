@@ -27,7 +27,7 @@ func (w *Worker) Foresee(m *model.Model) (all []Prospect, known bool) {
 		return nil, false
 	}
 	for _, s := range m.Slots() {
-		if w.covers(s.Name, s.Block) {
+		if s.Matches(w.on) {
 			p, known := foresee(f, s)
 			if !known {
 				return nil, false
