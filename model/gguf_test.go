@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -165,4 +166,36 @@ func writeGGUF(t *testing.T, metadata []gguf.Pair, tensors []gguf.Source) string
 		t.Fatal(err)
 	}
 	return f.Name()
+}
+
+// Whatever a GGUF file says, it is refused or makes a model.
+func FuzzGGUFModel(f *testing.F) {
+	for _, cfg := range publishedShapes() {
+		m, err := New(cfg, Init{}, 1)
+		if err != nil {
+			f.Fatal(err)
+		}
+		typ, err := gguf.TypeNamed("F32")
+		if err != nil {
+			f.Fatal(err)
+		}
+		file, err := m.GGUF(typ)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var data bytes.Buffer
+		if err := gguf.Write(&data, file.Metadata, file.Tensors); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "fuzz.gguf")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := loadGGUF(path); err == nil && m.Config().Validate() != nil {
+			t.Error("a model of no valid shape")
+		}
+	})
 }

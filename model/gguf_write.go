@@ -170,6 +170,9 @@ func (l layered) ggufNotes(tensors []gguf.Source, r reading, family ggufFamily, 
 	if family.headIsThere && r.config.TiedHead {
 		notes = append(notes, fmt.Sprintf("%s repeats %s, %d bytes: llama.cpp asks for it in %s models", ggufHead, ggufTokens, tensors[0].Bytes(), r.architecture))
 	}
+	if c := r.config; c.QKVBias && c.Heads*c.HeadDim != c.Width {
+		notes = append(notes, fmt.Sprintf("biases of queries are %d wide and the model %d: llama.cpp of 2025 refuses such a file", c.Heads*c.HeadDim, c.Width))
+	}
 	if r.config.Activation == "gelu_erf" {
 		notes = append(notes, fmt.Sprintf("llama.cpp computes the GELU of %s in its tanh form, this model has the exact one: logits differ by thousandths", r.architecture))
 	}

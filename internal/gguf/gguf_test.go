@@ -46,6 +46,7 @@ func example() ([]Pair, []Source) {
 	for _, typ := range types {
 		tensors = append(tensors, Source{"of " + typ.Name, typ, []int{2, 256}, func() []float32 { return samples(512) }, nil})
 	}
+	tensors = append(tensors, Source{"long", types[8], []int{150, 256}, func() []float32 { return samples(150 * 256) }, nil})
 	return metadata, append(tensors, Source{"odd", types[0], []int{3}, func() []float32 { return []float32{1, 2, 3} }, nil})
 }
 

@@ -5,7 +5,10 @@ import (
 
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -149,16 +152,37 @@ func (s Source) encode(w io.Writer) error {
 	if s.Type.Quantised() && !finite(values) {
 		return fmt.Errorf("tensor %q has values that are not finite, which %s cannot hold; write it as F32", s.Name, s.Type.Name)
 	}
-	const piece = 1 << 16 // numbers; a multiple of every block
-	buffer := make([]byte, s.Type.Bytes(piece))
+	const piece = 1 << 20 // numbers; a multiple of every block
+	buffer := make([]byte, s.Type.Bytes(min(piece, len(values))))
 	for part := range slices.Chunk(values, piece) {
 		encoded := buffer[:s.Type.Bytes(len(part))]
-		s.Type.Encode(encoded, part)
+		s.Type.encodeTogether(encoded, part)
 		if _, err := w.Write(encoded); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// encodeTogether is Encode by as many goroutines as there are processors, each
+// with blocks of its own.
+func (t Type) encodeTogether(dst []byte, src []float32) {
+	const share = 1 << 14 // numbers at a time; a multiple of every block
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for {
+				begin := int(next.Add(share)) - share
+				if begin >= len(src) {
+					return
+				}
+				part := src[begin:min(begin+share, len(src))]
+				t.Encode(dst[t.Bytes(begin):][:t.Bytes(len(part))], part)
+			}
+		})
+	}
+	workers.Wait()
 }
 
 func padding(n int) []byte {
