@@ -1,15 +1,28 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // A RotaryTable holds the cosines and sines by which rotary position embedding
 // (Su et al. 2021) turns channel pairs. Pair i of a position turns by
 // position · theta^(-2i/rot) radians. The numbers come from the package's own
 // sine, cosine and power, so they are the same on every processor.
+//
+// Positions are computed when they are first asked for, so that a table for a
+// context of a million tokens costs nothing until a text is that long. Several
+// goroutines may use it at once.
 type RotaryTable struct {
-	half, context     int
-	cos, sin, minused []float32 // [context, half]; minused is -sin
+	context     int
+	frequencies []float64 // radians a position, [rot/2]
+
+	growing sync.Mutex
+	turns   turns // of the first positions
 }
+
+// turns are cosines and sines, each [positions, rot/2]; minused is -sin.
+type turns struct{ cos, sin, minused []float32 }
 
 // NewRotaryTable makes the table for positions 0 to context-1, where rot
 // channels of each head turn (rot is even; channels i and i+rot/2 are a pair).
@@ -39,12 +52,31 @@ func NewRotaryTableOf(context int, frequencies []float64) *RotaryTable {
 	if context < 0 {
 		panic(fmt.Sprintf("kernels.NewRotaryTableOf: context %d: need context >= 0", context))
 	}
+	return &RotaryTable{context: context, frequencies: frequencies}
+}
+
+// upTo returns the turns of at least n positions; n is at most the context.
+func (t *RotaryTable) upTo(n int) turns {
+	t.growing.Lock()
+	defer t.growing.Unlock()
+	half := len(t.frequencies)
+	if have := len(t.turns.cos) / max(1, half); n > have {
+		const first = 64 // positions
+		t.turns = t.turns.grown(have, min(t.context, max(n, 2*have, first)), t.frequencies)
+	}
+	return t.turns
+}
+
+// grown returns the turns of positions 0 to to-1, of which old holds the first from.
+func (old turns) grown(from, to int, frequencies []float64) turns {
 	half := len(frequencies)
-	table := make([]float32, 3*context*half)
-	t := &RotaryTable{half: half, context: context}
-	t.cos, t.sin, t.minused = table[:context*half], table[context*half:2*context*half], table[2*context*half:]
-	for i, frequency := range frequencies {
-		for p := range context {
+	memory := make([]float32, 3*to*half)
+	t := turns{memory[:to*half], memory[to*half : 2*to*half], memory[2*to*half:]}
+	copy(t.cos, old.cos)
+	copy(t.sin, old.sin)
+	copy(t.minused, old.minused)
+	for p := from; p < to; p++ {
+		for i, frequency := range frequencies {
 			angle := float64(p) * frequency
 			sine := float32(Sin(angle))
 			t.cos[p*half+i], t.sin[p*half+i], t.minused[p*half+i] = float32(Cos(angle)), sine, -sine
@@ -62,24 +94,32 @@ func NewRotaryTableOf(context int, frequencies []float64) *RotaryTable {
 // t is len(positions). The other channels are left as they are. Rotary panics
 // if lengths do not fit or a position is not in the table.
 func Rotary(x []float32, positions []int32, heads, dim int, tab *RotaryTable) {
-	rotary(x, positions, heads, dim, tab, tab.sin, "Rotary")
+	rotary(x, positions, heads, dim, tab, false, "Rotary")
 }
 
 // RotaryBack turns the pairs of dx back by the same angles, which is the
 // gradient of Rotary, in place. It panics as Rotary does.
 func RotaryBack(dx []float32, positions []int32, heads, dim int, tab *RotaryTable) {
-	rotary(dx, positions, heads, dim, tab, tab.minused, "RotaryBack")
+	rotary(dx, positions, heads, dim, tab, true, "RotaryBack")
 }
 
-func rotary(x []float32, positions []int32, heads, dim int, tab *RotaryTable, sin []float32, kernel string) {
-	mustFit(heads >= 0 && dim >= 2*tab.half && len(x) == len(positions)*heads*dim, kernel)
+func rotary(x []float32, positions []int32, heads, dim int, tab *RotaryTable, back bool, kernel string) {
+	half := len(tab.frequencies)
+	mustFit(heads >= 0 && dim >= 2*half && len(x) == len(positions)*heads*dim, kernel)
+	last := int32(-1)
 	for _, p := range positions {
 		mustBelow(p, 0, tab.context, kernel)
+		last = max(last, p)
 	}
-	if tab.half == 0 || heads == 0 {
+	if half == 0 || heads == 0 {
 		return
 	}
-	rotaryPieces.run(len(positions), rowsPerTask(heads*dim), rotaryCall{x, positions, heads * dim, dim, tab.half, tab.cos, sin})
+	t := tab.upTo(int(last) + 1)
+	sin := t.sin
+	if back {
+		sin = t.minused
+	}
+	rotaryPieces.run(len(positions), rowsPerTask(heads*dim), rotaryCall{x, positions, heads * dim, dim, half, t.cos, sin})
 }
 
 type rotaryCall struct {
