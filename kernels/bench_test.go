@@ -57,3 +57,26 @@ func BenchmarkAttention(b *testing.B) {
 		})
 	}
 }
+
+// reportBandwidth runs f with one worker and reports, in CPU time and the best of
+// b.N runs, how fast it goes through bytes of weights, and as a share of how fast
+// as many bytes are merely read in between.
+func reportBandwidth(b *testing.B, bytes int, f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	memory := make([]float32, bytes/4/readBlock*readBlock)
+	withWorkers(1, func() {
+		f()
+		best, reading := time.Hour, time.Hour
+		for b.Loop() {
+			start := cpuTime()
+			f()
+			middle := cpuTime()
+			Read(memory)
+			best, reading = min(best, middle-start), min(reading, cpuTime()-middle)
+		}
+		b.ReportMetric(float64(bytes)/best.Seconds()/1e9, "GB/s")
+		b.ReportMetric(100*reading.Seconds()/best.Seconds(), "%bandwidth")
+		b.ReportMetric(0, "ns/op")
+	})
+}

@@ -28,6 +28,9 @@ var chosenISA atomic.Int32
 
 func init() { chosenISA.Store(int32(available()[0])) }
 
+// hasVNNI says that kernels of avx512 may multiply bytes with AVX-512 VNNI.
+var hasVNNI = cpu.X86.HasAVX512VNNI
+
 // available lists the instruction sets of this processor, fastest first.
 func available() []isa {
 	var found []isa

@@ -43,7 +43,7 @@ func (p *Packed) addBias(dst []float32) {
 	}
 }
 
-// Freeze packs every dense matrix of m in its own memory, for scoring and
+// Freeze packs every matrix of m, dense ones in their own memory, for scoring and
 // generating: they get faster and give the same bits. A frozen model has no
 // Params and cannot be trained or saved.
 func (m *Model) Freeze() {

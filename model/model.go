@@ -100,7 +100,7 @@ func allocate(specs []spec) []Param {
 }
 
 // dtypeBytes has the sizes of the types that forms may store besides F32.
-var dtypeBytes = map[string]int{"I8": 1, "U8": 1, "F16": 2, "I32": 4}
+var dtypeBytes = map[string]int{"I8": 1, "U8": 1, "F16": 2, "U16": 2, "I32": 4}
 
 // alignedBytes returns n zero bytes that begin at a multiple of 8.
 func alignedBytes(n int) []byte {

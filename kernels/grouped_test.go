@@ -1,0 +1,249 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// groupedCase makes a matrix of random numbers.
+func groupedCase(r *rand.Rand, n, k, bits, group int, zero bool) *Grouped {
+	groups := Groups(k, group)
+	s := GroupedSource{N: n, K: k, Bits: bits, Group: group, Scales: make([]float32, n*groups)}
+	q := make([]uint8, n*k)
+	for i := range q {
+		q[i] = uint8(r.IntN(1 << bits))
+	}
+	for i := range s.Scales {
+		s.Scales[i] = r.Float32() + 0.5
+		if zero {
+			s.Zeros = append(s.Zeros, uint8(r.IntN(1<<bits)))
+		}
+	}
+	s.Row = func(dst []uint8, r int) { copy(dst, q[r*k:(r+1)*k]) }
+	return PackGrouped(s)
+}
+
+// plainGrouped is the formula of MatMulGrouped.
+func plainGrouped(dst, x []float32, w *Grouped, m int) {
+	row := make([]float32, w.k)
+	whole := *w
+	whole.scales, whole.shifts = slices.Clone(w.scales), nil
+	for i := range whole.scales {
+		whole.scales[i] = 1
+	}
+	for j := range w.n {
+		whole.Row(row, j) // q-h
+		for i := range m {
+			y := dst[i*w.n+j]
+			for g := range w.groups() {
+				from, to := g*w.group, min(w.k, (g+1)*w.group)
+				dot := float32(0)
+				for p := from; p < to; p++ {
+					dot = fma32(x[i*w.k+p], row[p], dot)
+				}
+				at := (j/panelRows*w.groups()+g)*panelRows + j%panelRows
+				if w.shifts != nil {
+					ones := slices.Repeat([]float32{1}, to-from)
+					dot = fma32(w.shifts[at], dotGeneric(x[i*w.k+from:i*w.k+to], ones), dot)
+				}
+				y = fma32(dot, w.scales[at], y)
+			}
+			dst[i*w.n+j] = y
+		}
+	}
+}
+
+var groupedSizes = [][3]int{{1, 8, 8}, {31, 5, 5}, {33, 24, 8}, {64, 40, 16}, {96, 64, 32}, {130, 100, 64}, {161, 70, 70}}
+
+func TestGroupedProductsFollowTheFormula(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(5, 6))
+		for _, size := range groupedSizes {
+			for _, bits := range []int{4, 8} {
+				for _, zero := range []bool{false, true} {
+					w := groupedCase(r, size[0], size[1], bits, size[2], zero)
+					for _, m := range []int{1, 2, 5, 33} {
+						if Chosen() == "generic" && m > 2 {
+							continue
+						}
+						sameGrouped(t, r, w, m)
+					}
+				}
+			}
+		}
+	})
+}
+
+func sameGrouped(t *testing.T, r *rand.Rand, w *Grouped, m int) {
+	t.Helper()
+	n, k := w.Shape()
+	x, start := make([]float32, m*k), make([]float32, m*n)
+	fillRandom(r, x)
+	fillRandom(r, start)
+	want, wantAdd := make([]float32, m*n), slices.Clone(start)
+	plainGrouped(want, x, w, m)
+	plainGrouped(wantAdd, x, w, m)
+	for _, workers := range []int{1, 3} {
+		withWorkers(workers, func() {
+			what := fmt.Sprintf("%dx%dx%d, %d bits, groups of %d, zero points %v, %d workers", m, k, n, w.bits, w.group, w.shifts != nil, workers)
+			got := newGuarded(m * n)
+			copy(got.data, start)
+			MatMulGrouped(got.data, x, w, m)
+			sameBits(t, what, got.data, want)
+			copy(got.data, start)
+			MatMulGroupedAdd(got.data, x, w, m)
+			sameBits(t, what+", added", got.data, wantAdd)
+			got.check(t, what)
+		})
+	}
+}
+
+// Sums of products of whole numbers are compared with those in int64.
+func TestW8A8FollowsTheFormula(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 6))
+		for _, size := range [][2]int{{1, 1}, {31, 5}, {33, 24}, {64, 41}, {96, 300}} {
+			n, k := size[0], size[1]
+			w := groupedCase(r, n, k, 8, k, false)
+			for _, m := range []int{1, 2, 3, 17, 300} {
+				if Chosen() == "generic" && m > 3 || m > 17 && n != 64 {
+					continue
+				}
+				for _, scale := range []float32{0, 0.02} {
+					sameW8A8(t, r, w, m, scale)
+				}
+			}
+		}
+	})
+}
+
+func sameW8A8(t *testing.T, r *rand.Rand, w *Grouped, m int, scale float32) {
+	t.Helper()
+	n, k := w.Shape()
+	x, start := make([]float32, m*k), make([]float32, m*n)
+	fillRandom(r, x)
+	fillRandom(r, start)
+	clear(x[:k]) // a row of zeros
+	want, wantAdd := make([]float32, m*n), make([]float32, m*n)
+	plainW8A8(want, x, w, m, scale)
+	for i := range want {
+		wantAdd[i] = start[i] + want[i]
+	}
+	for _, workers := range []int{1, 3} {
+		withWorkers(workers, func() {
+			what := fmt.Sprintf("%dx%dx%d, scale %v, %d workers", m, k, n, scale, workers)
+			got := newGuarded(m * n)
+			MatMulW8A8(got.data, x, w, m, scale)
+			sameBits(t, what, got.data, want)
+			copy(got.data, start)
+			MatMulW8A8Add(got.data, x, w, m, scale)
+			sameBits(t, what+", added", got.data, wantAdd)
+			got.check(t, what)
+		})
+	}
+}
+
+func plainW8A8(dst, x []float32, w *Grouped, m int, fixed float32) {
+	numbers, scales := make([]float32, w.k), make([]float32, w.n)
+	whole := *w
+	whole.scales = slices.Repeat([]float32{1}, len(w.scales))
+	for i := range m {
+		row, largest := x[i*w.k:(i+1)*w.k], float32(0)
+		for _, v := range row {
+			largest = max(largest, float32(math.Abs(float64(v))))
+		}
+		scale, inverse := largest/127, 127/largest
+		if fixed != 0 {
+			scale, inverse = fixed, 1/fixed
+		}
+		for j := range w.n {
+			whole.Row(numbers, j)
+			scales[j] = w.scales[j/panelRows*panelRows+j%panelRows]
+			sum := int64(0)
+			for p, v := range row {
+				if largest > 0 {
+					sum += int64(max(-127, min(127, math.RoundToEven(float64(v*inverse))))) * int64(numbers[p])
+				}
+			}
+			dst[i*w.n+j] = float32(float32(sum)*scale) * scales[j]
+		}
+	}
+}
+
+// Where every product is as large as can be, nothing saturates.
+func TestW8A8IsExactAtTheEdges(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		for _, edge := range []uint8{0, 1, 255} {
+			const n, k = 40, 2048
+			w := PackGrouped(GroupedSource{N: n, K: k, Bits: 8, Group: k, Scales: slices.Repeat([]float32{1}, n),
+				Row: func(dst []uint8, r int) {
+					for i := range dst {
+						dst[i] = edge
+					}
+				}})
+			for _, sign := range []float32{-127, 127} {
+				got := make([]float32, n)
+				MatMulW8A8(got, slices.Repeat([]float32{sign}, k), w, 1, 0)
+				if want := float32(sign * k * (float32(edge) - 128)); got[0] != want || got[n-1] != want {
+					t.Errorf("%d of %v: %v, want %v", edge, sign, got[0], want)
+				}
+			}
+		}
+	})
+}
+
+func TestW8A8ShowsNaN(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		w := groupedCase(rand.New(rand.NewPCG(1, 1)), 8, 20, 8, 20, false)
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			for _, scale := range []float32{0, 1} {
+				x, y := make([]float32, 40), make([]float32, 16)
+				x[3], x[21] = float32(bad), 1
+				MatMulW8A8(y, x, w, 2, scale)
+				if y[0] == y[0] || y[8] != y[8] {
+					t.Errorf("%v, scale %v: rows begin with %v and %v", bad, scale, y[0], y[8])
+				}
+			}
+		}
+	})
+}
+
+// BenchmarkGrouped reports products with matrices of whole numbers: one row as
+// a share of the bandwidth, more as a share of the peak of float32.
+func BenchmarkGrouped(b *testing.B) {
+	for _, s := range [][2]int{{3072, 768}, {50304, 768}} {
+		n, k := s[0], s[1]
+		for _, f := range []struct{ bits, group int }{{8, k}, {8, 128}, {4, 128}, {4, 32}} {
+			w := groupedCase(rand.New(rand.NewPCG(1, 1)), n, k, f.bits, f.group, false)
+			for _, m := range []int{1, 2, 4, 8, 166, 512} {
+				if n > 10_000 && m > 8 {
+					continue
+				}
+				benchmarkGrouped(b, fmt.Sprintf("int%dg%d", f.bits, f.group), w, m, func(dst, x []float32) { MatMulGrouped(dst, x, w, m) })
+			}
+			if f.group == k {
+				for _, m := range []int{1, 4, 166, 512} {
+					if n < 10_000 || m < 8 {
+						benchmarkGrouped(b, "w8a8", w, m, func(dst, x []float32) { MatMulW8A8(dst, x, w, m, 0) })
+					}
+				}
+			}
+		}
+	}
+}
+
+func benchmarkGrouped(b *testing.B, name string, w *Grouped, m int, run func(dst, x []float32)) {
+	n, k := w.Shape()
+	dst, x := make([]float32, m*n), make([]float32, m*k)
+	fillRandom(rand.New(rand.NewPCG(1, 2)), x)
+	b.Run(fmt.Sprintf("%s/%dx%dx%d", name, m, k, n), func(b *testing.B) {
+		if m > 1 {
+			reportShare(b, 2*m*k*n, func() { run(dst, x) })
+			return
+		}
+		reportBandwidth(b, 4*(len(w.words)+len(w.scales)), func() { run(dst, x) })
+	})
+}
