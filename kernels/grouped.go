@@ -155,8 +155,8 @@ func (w *Grouped) multiply(kernel string, dst, x []float32, m int, add bool) {
 		call.sums = buf.floats(m * w.groups())
 		groupSums(call.sums, x, m, w.k, w.group)
 	}
-	if m == 1 {
-		groupedVectors.run((w.n+panelRows-1)/panelRows, max(4, mostTask/(8*panelRows*w.k)/4*4), call)
+	if m <= vectorRows {
+		groupedVectors.run((w.n+panelRows-1)/panelRows, max(4, mostTask/(leastRows*panelRows*w.k)/4*4), call)
 	} else {
 		rows := (m + packedRows - 1) / packedRows
 		groupedTiles.run(rows*((w.n+panelRows-1)/panelRows), max(1, mostTask/(max(m/rows, leastRows)*panelRows*w.k)), call)
@@ -181,35 +181,46 @@ func groupSums(sums, x []float32, m, k, group int) {
 	scratches.put(ones)
 }
 
-// groupedVectors multiplies one row with panels.
+// vectorRows is how many rows are multiplied one by one, with words that are
+// still in cache after the first: unpacking them would take longer.
+const vectorRows = 4
+
+// groupedVectors multiplies rows with panels, one after the other.
 var groupedVectors = inPieces(func(a *groupedCall, from, to int) {
 	w, buf := a.w, scratches.get()
-	x, each := a.x, w.perWord()
-	space := buf.floats(w.rowWords()*each + 4*panelRows)
-	if len(x)%each != 0 {
-		x = space[4*panelRows:]
-		clear(x[copy(x, a.x):])
-	}
+	space := buf.floats(4*panelRows + w.rowWords()*w.perWord())
 	for panel := from; panel < to; {
 		panels := 1
 		for panels < mostPanels(a.shape.isa) && panel+2*panels <= to {
 			panels *= 2
 		}
-		y, n := a.dst[panel*panelRows:], panels*panelRows
-		if len(y) < n { // whole vectors go through a buffer
-			copy(space[:n], y)
-			w.vector(a, space, x, panel, panels)
-			copy(y, space)
-		} else {
-			w.vector(a, y, x, panel, panels)
+		for row := range a.m {
+			w.vector(a, space, row, panel, panels)
 		}
 		panel += panels
 	}
 	scratches.put(buf)
 })
 
-// vector adds the product of one row with some panels to y.
-func (w *Grouped) vector(a *groupedCall, y, x []float32, panel, panels int) {
+// vector adds the product of one row with some panels to dst.
+func (w *Grouped) vector(a *groupedCall, space []float32, row, panel, panels int) {
+	x, y := a.x[row*w.k:(row+1)*w.k], a.dst[row*w.n+panel*panelRows:(row+1)*w.n]
+	if w.k%w.perWord() != 0 { // whole words want whole numbers of inputs
+		filled := space[4*panelRows:][:w.rowWords()*w.perWord()]
+		clear(filled[copy(filled, x):])
+		x = filled
+	}
+	if n := panels * panelRows; len(y) < n { // and whole panels as many outputs
+		copy(space[:n], y)
+		w.vectorGroups(a, space[:n], x, row, panel, panels)
+		copy(y, space)
+		return
+	}
+	w.vectorGroups(a, y, x, row, panel, panels)
+}
+
+// vectorGroups adds the product of row x with some panels to y.
+func (w *Grouped) vectorGroups(a *groupedCall, y, x []float32, row, panel, panels int) {
 	kernel := groupedKernels[w.bits/8][panels].on(a.shape.isa)
 	groups, words := w.groups(), w.rowWords()
 	whole := w.k / w.group // the last group may be shorter
@@ -221,7 +232,7 @@ func (w *Grouped) vector(a *groupedCall, y, x []float32, panel, panels int) {
 		g := at + first*panelRows
 		var shifts, sums *float32
 		if w.shifts != nil {
-			shifts, sums = &w.shifts[g], &a.sums[first]
+			shifts, sums = &w.shifts[g], &a.sums[row*groups+first]
 		}
 		start := first * w.group / w.perWord()
 		kernel(&y[0], &x[first*w.group], &w.words[(panel*words+start)*panelRows], &w.scales[g], shifts, sums,
@@ -233,6 +244,58 @@ func (w *Grouped) vector(a *groupedCall, y, x []float32, panel, panels int) {
 	}
 	run(0, whole, w.group/w.perWord())
 	run(whole, groups-whole, words-whole*w.group/w.perWord())
+}
+
+// groupedTiles multiplies rows with panels, which are unpacked to float32 in
+// cache. Pieces number the panels of the first rows, then those of the next.
+var groupedTiles = inPieces(func(a *groupedCall, from, to int) {
+	w, panels := a.w, (a.w.n+panelRows-1)/panelRows
+	blocks := (a.m + packedRows - 1) / packedRows
+	rows := (a.m + blocks - 1) / blocks
+	buf := scratches.get()
+	unpacked := w.rowWords() * w.perWord() * panelRows
+	space := buf.floats(unpacked + 2*groupedRows*panelRows)
+	for piece := from; piece < to; piece++ {
+		row, panel := piece/panels*rows, piece%panels
+		end := min(row+rows, a.m)
+		unpackKernels[w.bits/8].on(a.shape.isa)(&space[0], &w.words[panel*w.rowWords()*panelRows], w.rowWords())
+		for ; row < end; row += groupedRows {
+			w.tile(a, space[:unpacked], space[unpacked:], row, min(groupedRows, end-row), panel)
+		}
+	}
+	scratches.put(buf)
+})
+
+// groupedRows is how many rows go through the groups of a panel together: as
+// many as fit a first-level cache twice.
+const groupedRows = 56
+
+// tile adds the product of some rows with one panel, unpacked to q, to dst.
+// Between groups the sums lie side by side, since rows of dst may be a distance
+// apart that has them share few sets of a cache.
+func (w *Grouped) tile(a *groupedCall, q, space []float32, row, rows, panel int) {
+	groups, j := w.groups(), panel*panelRows
+	dots, y := space[:rows*panelRows], space[rows*panelRows:]
+	cols := min(panelRows, w.n-j)
+	for r := range rows {
+		copy(y[r*panelRows:(r+1)*panelRows], a.dst[(row+r)*w.n+j:][:cols])
+	}
+	rescale := rescaleKernel.on(a.shape.isa)
+	for g := range groups {
+		first := g * w.group
+		steps := min(w.group, w.k-first)
+		a.shape.wide(matrix{dots, panelRows, 1}, matrix{a.x[row*w.k+first:], w.k, 1}, matrix{q[first*panelRows:], panelRows, 1},
+			rows, steps, panelRows, false)
+		at := (panel*groups + g) * panelRows
+		var shifts, sums *float32
+		if w.shifts != nil {
+			shifts, sums = &w.shifts[at], &a.sums[row*groups+g]
+		}
+		rescale(&y[0], &dots[0], &w.scales[at], shifts, sums, 4*panelRows, 4*groups, rows)
+	}
+	for r := range rows {
+		copy(a.dst[(row+r)*w.n+j:][:cols], y[r*panelRows:])
+	}
 }
 
 // A groupedFunc adds the product of one row with panels of words to y [panels,
