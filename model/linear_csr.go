@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"plumb/kernels"
 )
 
 func init() { Forms.Add("csr", func() Form { return &csrForm{} }) }
@@ -17,7 +19,7 @@ type CSR struct {
 	columns []byte    // [kept] uint16 or int32, increasing in a row
 	weight  []float32 // [kept]
 	bias    []float32
-	dense   *Dense // what is multiplied with
+	laid    *kernels.Listed // made when first multiplied
 }
 
 // csrForm is the form of CSR.
@@ -74,6 +76,9 @@ func (f *csrForm) Arrays(out, in int) ([]Stored, error) {
 	if f.Kept < 0 || f.Kept > out*in || f.Kept > 1<<31-1 {
 		return nil, fmt.Errorf("%d weights kept of a matrix [%d, %d]", f.Kept, out, in)
 	}
+	if in > kernels.MostListed {
+		return nil, fmt.Errorf("a matrix [%d, %d]: at most %d inputs are possible", out, in, kernels.MostListed)
+	}
 	return []Stored{
 		{Name: "starts", DType: "I32", Shape: []int{out + 1}, Fixed: true},
 		{Name: "columns", DType: columnType(in), Shape: []int{f.Kept}, Fixed: true},
@@ -113,17 +118,42 @@ func (l *CSR) column(i int) int {
 // Shape implements Linear.
 func (l *CSR) Shape() (out, in int) { return l.out, l.in }
 
+// listed lays the weights out for products.
+func (l *CSR) listed() *kernels.Listed {
+	if l.laid == nil {
+		columns := make([]int32, l.form.Kept)
+		for i := range columns {
+			columns[i] = int32(l.column(i))
+		}
+		l.laid = kernels.NewListed(l.weight, columns, l.starts, l.out, l.in)
+	}
+	return l.laid
+}
+
 // Forward implements Linear.
-func (l *CSR) Forward(dst, x []float32, rows int) { l.expanded().Forward(dst, x, rows) }
+func (l *CSR) Forward(dst, x []float32, rows int) {
+	kernels.MatMulListed(dst[:rows*l.out], x[:rows*l.in], l.listed(), rows)
+	addBias(dst, l.bias, rows)
+}
 
 // ForwardAdd implements Linear.
-func (l *CSR) ForwardAdd(dst, x []float32, rows int) { l.expanded().ForwardAdd(dst, x, rows) }
+func (l *CSR) ForwardAdd(dst, x []float32, rows int) {
+	kernels.MatMulListedAdd(dst[:rows*l.out], x[:rows*l.in], l.listed(), rows)
+	addBias(dst, l.bias, rows)
+}
 
-func (l *CSR) expanded() *Dense {
-	if l.dense == nil {
-		l.dense = l.Expand()
+// LookUp implements Table.
+func (l *CSR) LookUp(dst []float32, tokens []int32) {
+	for i, token := range tokens {
+		l.listed().Row(dst[i*l.in:], int(token))
 	}
-	return l.dense
+}
+
+// freeze drops what only files need.
+func (l *CSR) freeze() Linear {
+	l.listed()
+	l.columns, l.weight = nil, nil
+	return l
 }
 
 // Form implements Formed.

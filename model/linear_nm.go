@@ -41,7 +41,7 @@ func NewNM(w *Dense, n, m int) (*NM, error) {
 		}
 		packBits(arrays[1].Bytes[r*width:(r+1)*width], places, form.bits())
 		for i, p := range places {
-			arrays[0].Data = append(arrays[0].Data, w.Row(r)[i/n*m+int(p)])
+			arrays[0].Data = append(arrays[0].Data, w.Row(r)[form.column(i, p)])
 		}
 	}
 	l, err := form.Bind(w.Out, w.In, arrays, Bias{Data: slices.Clone(w.Bias)})
@@ -102,6 +102,9 @@ func (l *NM) LookUp(dst []float32, tokens []int32) {
 	kernels.Embedding(dst, l.expanded().Weight, tokens)
 }
 
+// freeze becomes the dense matrix.
+func (l *NM) freeze() Linear { return l.expanded().pack() }
+
 // Form implements Formed.
 func (l *NM) Form() Form { return &l.form }
 
@@ -121,7 +124,7 @@ func (l *NM) Expand() *Dense {
 			panic("model: places that were sound before: " + err.Error())
 		}
 		for i, p := range places {
-			d.Row(r)[i/l.form.N*l.form.M+int(p)] = l.weight[r*len(places)+i]
+			d.Row(r)[l.form.column(i, p)] = l.weight[r*len(places)+i]
 		}
 	}
 	return d

@@ -3,6 +3,8 @@ package model
 import (
 	"fmt"
 	"slices"
+
+	"plumb/kernels"
 )
 
 func init() { Forms.Add("nmpanel", func() Form { return &nmPanelForm{} }) }
@@ -19,7 +21,7 @@ type PanelNM struct {
 	weight  []float32 // [out, in/M·N]
 	places  []byte    // [panels, rowBytes(in/M·N, bits)] within M inputs
 	bias    []float32
-	dense   *Dense // what is multiplied with
+	laid    *kernels.Picked // made when first multiplied
 }
 
 // nmPanelForm is the form of PanelNM.
@@ -45,7 +47,7 @@ func NewPanelNM(w *Dense, n, m int) (*PanelNM, error) {
 			packBits(arrays[1].Bytes[r/PanelRows*width:][:width], places, form.bits())
 		}
 		for i, p := range places {
-			arrays[0].Data = append(arrays[0].Data, w.Row(r)[i/n*m+int(p)])
+			arrays[0].Data = append(arrays[0].Data, w.Row(r)[form.column(i, p)])
 		}
 	}
 	l, err := form.Bind(w.Out, w.In, arrays, Bias{Data: slices.Clone(w.Bias)})
@@ -90,17 +92,58 @@ func (l *PanelNM) panel(places []uint8, panel int) error {
 // Shape implements Linear.
 func (l *PanelNM) Shape() (out, in int) { return l.out, l.in }
 
+// picked lays the weights out for products, in memory of their own.
+func (l *PanelNM) picked() *kernels.Picked {
+	if l.laid == nil {
+		l.laid = l.layIn(slices.Clone(l.weight))
+	}
+	return l.laid
+}
+
+// layIn lays out weights in their own memory.
+func (l *PanelNM) layIn(weight []float32) *kernels.Picked {
+	kept := l.form.kept(l.in)
+	places, columns := make([]uint8, kept), make([]int32, 0, panelsOf(l.out)*kept)
+	for panel := range panelsOf(l.out) {
+		l.mustPanel(places, panel)
+		for i, p := range places {
+			columns = append(columns, int32(l.form.column(i, p)))
+		}
+	}
+	return kernels.PackPicked(weight, columns, l.out, kept, l.in)
+}
+
+// mustPanel is panel for places that were checked.
+func (l *PanelNM) mustPanel(places []uint8, panel int) {
+	if err := l.panel(places, panel); err != nil {
+		panic("model: places that were sound before: " + err.Error())
+	}
+}
+
 // Forward implements Linear.
-func (l *PanelNM) Forward(dst, x []float32, rows int) { l.expanded().Forward(dst, x, rows) }
+func (l *PanelNM) Forward(dst, x []float32, rows int) {
+	kernels.MatMulPicked(dst[:rows*l.out], x[:rows*l.in], l.picked(), rows)
+	addBias(dst, l.bias, rows)
+}
 
 // ForwardAdd implements Linear.
-func (l *PanelNM) ForwardAdd(dst, x []float32, rows int) { l.expanded().ForwardAdd(dst, x, rows) }
+func (l *PanelNM) ForwardAdd(dst, x []float32, rows int) {
+	kernels.MatMulPickedAdd(dst[:rows*l.out], x[:rows*l.in], l.picked(), rows)
+	addBias(dst, l.bias, rows)
+}
 
-func (l *PanelNM) expanded() *Dense {
-	if l.dense == nil {
-		l.dense = l.Expand()
+// LookUp implements Table.
+func (l *PanelNM) LookUp(dst []float32, tokens []int32) {
+	for i, token := range tokens {
+		l.picked().Row(dst[i*l.in:], int(token))
 	}
-	return l.dense
+}
+
+// freeze lays the weights out where they are stored.
+func (l *PanelNM) freeze() Linear {
+	l.laid = l.layIn(l.weight)
+	l.weight, l.places = nil, nil
+	return l
 }
 
 // Form implements Formed.
@@ -119,12 +162,10 @@ func (l *PanelNM) Expand() *Dense {
 	places := make([]uint8, l.form.kept(l.in))
 	for r := range l.out {
 		if r%PanelRows == 0 {
-			if err := l.panel(places, r/PanelRows); err != nil {
-				panic("model: places that were sound before: " + err.Error())
-			}
+			l.mustPanel(places, r/PanelRows)
 		}
 		for i, p := range places {
-			d.Row(r)[i/l.form.N*l.form.M+int(p)] = l.weight[r*len(places)+i]
+			d.Row(r)[l.form.column(i, p)] = l.weight[r*len(places)+i]
 		}
 	}
 	return d

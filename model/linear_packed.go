@@ -62,6 +62,9 @@ func (m *Model) Freeze() {
 			freeze(l)
 		}
 	}
+	for i := range m.arrays {
+		m.arrays[i].bytes = nil // matrices that need theirs have them
+	}
 }
 
 // A freezer is a matrix with something to prepare before it only scores and

@@ -45,6 +45,18 @@ func (m *Model) AllFinite() (name string, ok bool) {
 	return "", true
 }
 
+// storedBytes is how many bytes p takes in a file.
+func (p Param) storedBytes() int {
+	n := 4
+	if p.dtype != "" {
+		n = dtypeBytes[p.dtype]
+	}
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
 // Matrix reports whether p has two dimensions; gains and biases have one.
 func (p Param) Matrix() bool { return len(p.Shape) == 2 }
 

@@ -24,6 +24,9 @@ func (p pattern) check(out, in int) error {
 // kept is how many weights a row of in inputs keeps.
 func (p pattern) kept(in int) int { return in / p.M * p.N }
 
+// column is that of weight i of a row, at a place within M inputs.
+func (p pattern) column(i int, place uint8) int { return i/p.N*p.M + int(place) }
+
 // bits is how many bits the place within M inputs takes.
 func (p pattern) bits() int {
 	bits := 1

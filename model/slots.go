@@ -190,7 +190,7 @@ type Size struct {
 func (m *Model) Size() Size {
 	var s Size
 	for _, p := range m.arrays {
-		n, bytes := p.weights, 4*len(p.Data)+len(p.bytes)
+		n, bytes := p.weights, p.storedBytes()
 		s.Params.Total += n
 		s.Bytes += bytes
 		if p.Group == Embedding {

@@ -1,0 +1,114 @@
+package model
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"plumb/internal/machine"
+	"plumb/kernels"
+)
+
+// BenchmarkForms scores a prompt of 512 tokens, and generates 16 behind 100, with
+// all matrices of GPT-2's shape in a form, and reports how many times faster than
+// dense this is: least processor time of runs that alternate.
+func BenchmarkForms(b *testing.B) {
+	dense := frozenModel(b, gpt2())
+	for _, kind := range []string{"int8", "int4", "w8a8", "nmpanel", "csr"} {
+		m := inForm(b, kind)
+		for _, work := range []struct {
+			name   string
+			tokens int
+			run    func(m *Model) func()
+		}{{"Scoring", 512, scoring}, {"Decoding", 16, decoding}} {
+			b.Run(kind+"/"+work.name, func(b *testing.B) {
+				formed, plain, base := work.run(m), work.run(dense), time.Hour
+				plain()
+				best := fastest(b, formed, func() {
+					start := machine.CPUTime()
+					plain()
+					base = min(base, machine.CPUTime()-start)
+				})
+				b.ReportMetric(float64(work.tokens)/best.Seconds(), "tokens/s")
+				b.ReportMetric(base.Seconds()/best.Seconds(), "×dense")
+			})
+		}
+	}
+}
+
+func scoring(m *Model) func() {
+	texts, from := [][]int32{tokensOf(512, 1)}, []int{511}
+	return func() { _ = m.LogProbsInto(make([]float64, 1), make([]bool, 1), texts, from) }
+}
+
+func decoding(m *Model) func() {
+	const prompt, tokens = 100, 16
+	d := m.newDecoder(prompt + tokens)
+	d.feed(tokensOf(prompt, 1))
+	return func() {
+		d.cache.past = prompt
+		for range tokens {
+			d.next[0] = int32(argmax(d.feed(d.next[:])))
+		}
+	}
+}
+
+// inForm is a frozen model of GPT-2's shape with all matrices in a form. The
+// embedding stays dense where the form is for layers only.
+func inForm(b *testing.B, kind string) *Model {
+	m, err := empty(gpt2())
+	if err != nil {
+		b.Fatal(err)
+	}
+	matrices := map[string]Linear{}
+	for _, s := range m.Slots() {
+		out, in := s.Matrix.Shape()
+		if l := benchForm(kind, out, in, biasOf(s.Matrix)); s.Name != "embedding" || kind == "int8" || kind == "int4" || kind == "w8a8" {
+			matrices[s.Name] = l
+		}
+	}
+	m, err = m.With(matrices)
+	if err != nil {
+		b.Fatal(err)
+	}
+	m.Freeze()
+	return m
+}
+
+func benchForm(kind string, out, in int, bias []float32) Linear {
+	random := rand.New(rand.NewPCG(1, uint64(out*in)))
+	scales := func(n int) []float32 {
+		s := make([]float32, n)
+		for i := range s {
+			s[i] = 1e-3
+		}
+		return s
+	}
+	q, signed := make([]uint8, out*in), make([]int8, out*in)
+	for i := range q {
+		q[i] = uint8(random.IntN(16))
+		signed[i] = int8(q[i]*16) / 2
+	}
+	sparse := &Dense{Out: out, In: in, Weight: make([]float32, out*in), Bias: bias}
+	switch kind {
+	case "int8":
+		return must(NewInt8(signed, scales(out), 0, nil, bias, out, in))
+	case "int4":
+		return must(NewIntGroups(4, 128, q, scales(out*kernels.Groups(in, 128)), nil, true, bias, out, in))
+	case "w8a8":
+		return must(NewW8A8(signed, scales(out), 0, nil, nil, bias, out, in))
+	case "nmpanel": // 2 of 4
+		for i := range sparse.Weight {
+			if (i%in+i/in/PanelRows)%4 < 2 {
+				sparse.Weight[i] = float32(q[i])*1e-3 + 1e-4
+			}
+		}
+		return must(NewPanelNM(sparse, 2, 4))
+	}
+	for i := range sparse.Weight { // a tenth
+		if random.IntN(10) == 0 {
+			sparse.Weight[i] = float32(q[i])*1e-3 + 1e-4
+		}
+	}
+	return must(NewCSR(sparse))
+}
