@@ -136,11 +136,14 @@ func (l *CSR) Forward(dst, x []float32, rows int) {
 	addBias(dst, l.bias, rows)
 }
 
-// ForwardAdd implements Linear.
+// ForwardAdd implements adder.
 func (l *CSR) ForwardAdd(dst, x []float32, rows int) {
 	kernels.MatMulListedAdd(dst[:rows*l.out], x[:rows*l.in], l.listed(), rows)
 	addBias(dst, l.bias, rows)
 }
+
+// MACs returns the multiply-adds of a row's product: those of weights.
+func (l *CSR) MACs() int { return l.form.Kept }
 
 // LookUp implements Table.
 func (l *CSR) LookUp(dst []float32, tokens []int32) {

@@ -187,7 +187,7 @@ func (l *Int) Forward(dst, x []float32, rows int) {
 	addBias(dst, l.bias, rows)
 }
 
-// ForwardAdd implements Linear.
+// ForwardAdd implements adder.
 func (l *Int) ForwardAdd(dst, x []float32, rows int) {
 	kernels.MatMulGroupedAdd(dst[:rows*l.out], x[:rows*l.in], l.grouped(), rows)
 	addBias(dst, l.bias, rows)

@@ -153,7 +153,7 @@ func nearDense(t *testing.T, what string, l Linear, d *Dense) {
 	t.Helper()
 	for _, rows := range []int{1, 2, 5} {
 		x, got, want := numbers(rows*d.In), numbers(rows*d.Out), numbers(rows*d.Out)
-		l.ForwardAdd(got, x, rows)
+		addProduct(got, l, x, rows, nil)
 		d.ForwardAdd(want, x, rows)
 		for i := range want {
 			if diff := math.Abs(float64(got[i] - want[i])); !(diff < 1e-4) {

@@ -87,7 +87,7 @@ func (l *NM) Shape() (out, in int) { return l.out, l.in }
 // Forward implements Linear.
 func (l *NM) Forward(dst, x []float32, rows int) { l.expanded().Forward(dst, x, rows) }
 
-// ForwardAdd implements Linear.
+// ForwardAdd implements adder.
 func (l *NM) ForwardAdd(dst, x []float32, rows int) { l.expanded().ForwardAdd(dst, x, rows) }
 
 func (l *NM) expanded() *Dense {

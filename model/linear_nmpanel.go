@@ -126,11 +126,14 @@ func (l *PanelNM) Forward(dst, x []float32, rows int) {
 	addBias(dst, l.bias, rows)
 }
 
-// ForwardAdd implements Linear.
+// ForwardAdd implements adder.
 func (l *PanelNM) ForwardAdd(dst, x []float32, rows int) {
 	kernels.MatMulPickedAdd(dst[:rows*l.out], x[:rows*l.in], l.picked(), rows)
 	addBias(dst, l.bias, rows)
 }
+
+// MACs returns the multiply-adds of a row's product: those of weights.
+func (l *PanelNM) MACs() int { return l.out * l.form.kept(l.in) }
 
 // LookUp implements Table.
 func (l *PanelNM) LookUp(dst []float32, tokens []int32) {

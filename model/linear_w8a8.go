@@ -24,7 +24,7 @@ type W8A8 struct {
 	kept     *Dense    // [out, kept], nil for none
 	bias     []float32
 	laid     *kernels.Grouped
-	fast     Linear // the frozen form of kept
+	fast     adder // what multiplies with kept
 	rest     []float32
 	outliers []float32
 }
@@ -157,7 +157,7 @@ func (l *W8A8) Forward(dst, x []float32, rows int) {
 	l.finish(dst, rows)
 }
 
-// ForwardAdd implements Linear.
+// ForwardAdd implements adder.
 func (l *W8A8) ForwardAdd(dst, x []float32, rows int) {
 	kernels.MatMulW8A8Add(dst[:rows*l.out], l.split(x, rows), l.grouped(), rows, l.form.Scale)
 	l.finish(dst, rows)
