@@ -126,6 +126,21 @@ var rowCases = []rowCase{
 		LogProbs(dst, greedy, in[0], targetsOf(rows, c)[:n])
 		return append(dst, greedyNumbers(greedy)...)
 	}},
+	{"Divergence", on("ttt"), func(in [][]float32, rows, c int) []float64 {
+		losses := make([]float64, rows*min(c, 1))
+		Divergence(in[0], losses, in[1], in[2], targetsOf(rows, c)[:len(losses)], 2, 0.01)
+		return losses
+	}},
+	{"SquaredDistance", on("ttt"), func(in [][]float32, rows, c int) []float64 {
+		losses := make([]float64, rows*min(c, 1))
+		SquaredDistance(in[0], losses, in[1], in[2], targetsOf(rows, c)[:len(losses)], 0.3)
+		return losses
+	}},
+	{"CosineDistance", on("ttt"), func(in [][]float32, rows, c int) []float64 {
+		losses := make([]float64, rows*min(c, 1))
+		CosineDistance(in[0], losses, in[1], in[2], targetsOf(rows, c)[:len(losses)], 0.3)
+		return losses
+	}},
 	{"RMSNorm", on("ttc"), func(in [][]float32, _, _ int) []float64 { RMSNorm(in[0], in[1], in[2], 1e-5); return nil }},
 	{"RMSNorm in place", on("tc"), func(in [][]float32, _, _ int) []float64 { RMSNorm(in[0], in[0], in[1], 1e-5); return nil }},
 	{"RMSNormBack", on("tcttc"), func(in [][]float32, _, _ int) []float64 {
@@ -301,6 +316,8 @@ func TestRowKernelsPanicOnLengths(t *testing.T) {
 		{"Softmax", func() { Softmax(x, x, 4) }},
 		{"CrossEntropy", func() { CrossEntropy(x, make([]float64, 2), []int32{0, 3}, 1) }},
 		{"LogProbs", func() { LogProbs(make([]float64, 1), nil, x, []int32{0, 1}) }},
+		{"Divergence", func() { Divergence(x, make([]float64, 2), x, x[:3], []int32{0, 1}, 1, 1) }},
+		{"CosineDistance", func() { CosineDistance(x, make([]float64, 3), x, x, []int32{0, 1}, 1) }},
 		{"RMSNorm", func() { RMSNorm(x, x, x[:4], 1) }},
 		{"RMSNormBack", func() { RMSNormBack(x, x[:2], x, x, x[:3], 1) }},
 		{"LayerNorm", func() { LayerNorm(x, x, x[:3], x[:2], 1) }},

@@ -7,10 +7,14 @@ func init() {
 	scalers.add(avx512, scaleAVX512)
 	squareSums.add(avx512, sumSquaresAVX512)
 	zeroSums.add(avx512, sumZeroAVX512)
+	gapSums.add(avx512, gapSumAVX512)
+	mixers.add(avx512, mixAVX512)
 	adders.add(avx2, addAVX2)
 	scalers.add(avx2, scaleAVX2)
 	squareSums.add(avx2, sumSquaresAVX2)
 	zeroSums.add(avx2, sumZeroAVX2)
+	gapSums.add(avx2, gapSumAVX2)
+	mixers.add(avx2, mixAVX2)
 }
 
 //go:noescape
@@ -26,6 +30,12 @@ func sumSquaresAVX512(x []float32) float64
 func sumZeroAVX512(x []float32) float32
 
 //go:noescape
+func gapSumAVX512(w []float32, x []float32, y []float32) float64
+
+//go:noescape
+func mixAVX512(dst []float32, x []float32, y []float32, a float32, b float32)
+
+//go:noescape
 func addAVX2(dst []float32, x []float32)
 
 //go:noescape
@@ -36,3 +46,9 @@ func sumSquaresAVX2(x []float32) float64
 
 //go:noescape
 func sumZeroAVX2(x []float32) float32
+
+//go:noescape
+func gapSumAVX2(w []float32, x []float32, y []float32) float64
+
+//go:noescape
+func mixAVX2(dst []float32, x []float32, y []float32, a float32, b float32)

@@ -7,6 +7,8 @@ func init() {
 	scalers.add(neon, scaleNEON)
 	squareSums.add(neon, sumSquaresNEON)
 	zeroSums.add(neon, sumZeroNEON)
+	gapSums.add(neon, gapSumNEON)
+	mixers.add(neon, mixNEON)
 }
 
 //go:noescape
@@ -20,3 +22,9 @@ func sumSquaresNEON(x []float32) float64
 
 //go:noescape
 func sumZeroNEON(x []float32) float32
+
+//go:noescape
+func gapSumNEON(w []float32, x []float32, y []float32) float64
+
+//go:noescape
+func mixNEON(dst []float32, x []float32, y []float32, a float32, b float32)

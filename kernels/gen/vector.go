@@ -7,6 +7,8 @@ func emitVector(a *Asm) {
 	emitScale(a)
 	emitSumSquares(a)
 	emitSumZero(a)
+	emitGap(a)
+	emitMix(a)
 }
 
 func emitAdd(a *Asm) {
@@ -66,5 +68,48 @@ func emitSumZero(a *Asm) {
 	})
 	a.Fold(sum)
 	a.Result(sum)
+	a.Return()
+}
+
+func emitGap(a *Asm) {
+	a.FuncIn("gapSums", "gapSum", floats("w"), floats("x"), floats("y"), Param{"ret", "float64"})
+	pointers := a.Slices("w", "x", "y")
+	a.Arg(R(3), "w_len")
+	lo, hi, w, x, wlo, whi := W(0), W(1), W(2), W(3), W(4), W(5)
+	a.Zero(lo)
+	a.Zero(hi)
+	a.Loop16(R(3), pointers, func(tail bool) {
+		a.LoadPart(x, At(R(1), 0), tail)
+		a.LoadPart(w, At(R(2), 0), tail)
+		a.Sub(x, x, w)
+		a.LoadPart(w, At(R(0), 0), tail)
+		a.Widen(wlo, whi, w)
+		xlo, xhi := w, W(6)
+		a.Widen(xlo, xhi, x)
+		a.Fma64(lo, wlo, xlo)
+		a.Fma64(hi, whi, xhi)
+	})
+	a.Fold64(lo, hi)
+	a.Result64(lo)
+	a.Return()
+}
+
+func emitMix(a *Asm) {
+	a.FuncIn("mixers", "mix", floats("dst"), floats("x"), floats("y"), Param{"a", "float32"}, Param{"b", "float32"})
+	pointers := a.Slices("dst", "x", "y")
+	a.Arg(R(3), "x_len")
+	p, q, x, y := W(0), W(1), W(2), W(3)
+	a.BroadcastArg(p, "a")
+	a.BroadcastArg(q, "b")
+	a.Loop16(R(3), pointers, func(tail bool) {
+		a.LoadPart(x, At(R(1), 0), tail)
+		a.LoadPart(y, At(R(2), 0), tail)
+		a.Mul(x, x, p)
+		a.Mul(y, y, q)
+		a.Sub(x, x, y)
+		a.LoadPart(y, At(R(0), 0), tail)
+		a.Add(y, y, x)
+		a.StorePart(At(R(0), 0), y, tail)
+	})
 	a.Return()
 }
