@@ -80,7 +80,7 @@ func evenLayers(all, keep int) []int {
 // onlyLayers returns a model of some layers of m, each with a block of its own.
 func onlyLayers(m *model.Model, layers []int) (*model.Model, error) {
 	cfg := m.Config()
-	if cfg.ScaleByLayer || cfg.Window > 0 && cfg.WindowEvery > 1 {
+	if cfg.ScaleByLayer || cfg.Window > 0 && (cfg.WindowEvery > 1 || cfg.WindowFirst > 0) {
 		return nil, errors.New("the layers of this model know their numbers: it cannot do without some")
 	}
 	for _, s := range m.Slots() {
