@@ -78,6 +78,10 @@ func rotaryMetadata(c arch.Config) []gguf.Pair {
 // for 1 and high for 4, as all published models have them, and the context is
 // tried with what a blended divisor says it is.
 func (k *ggufKeys) llama3(c *arch.Config, factors []float32) {
+	if pairs := c.RotaryChannels() / 2; len(factors) != pairs {
+		k.refuse("%s divides %d frequencies, heads have %d", ropeFactors, len(factors), pairs)
+		return
+	}
 	s := arch.RotaryScaling{LowFrequency: 1, HighFrequency: 4, Context: 8192}
 	for _, f := range factors {
 		s.Factor = max(s.Factor, shortest(f))
@@ -99,7 +103,7 @@ func contexts(c arch.Config, s arch.RotaryScaling, factors []float32) []int {
 	list := []int{s.Context}
 	frequencies := kernels.RotaryFrequencies(c.RotaryChannels(), c.RotaryTheta)
 	i := slices.IndexFunc(factors, func(f float32) bool { return f > 1 && float64(f) < s.Factor })
-	if i < 0 || i >= len(frequencies) {
+	if i < 0 {
 		return list
 	}
 	smooth := (1/float64(factors[i]) - 1/s.Factor) / (1 - 1/s.Factor)
