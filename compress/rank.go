@@ -93,7 +93,7 @@ func (r *ranks) Form(out, in int) (form model.Form, known bool, err error) {
 	switch {
 	case r.Rank != "keep":
 		return nil, false, nil
-	case err != nil || breaksEven(out, in, rank):
+	case err != nil || r.Keep == 1 || breaksEven(out, in, rank):
 		return nil, true, err
 	}
 	return model.LowRankForm(rank), true, nil

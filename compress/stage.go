@@ -107,6 +107,9 @@ func (s Stage) Worker() (*Worker, error) {
 			return nil, fmt.Errorf("stage %q: %w", s, err)
 		}
 	}
+	if d, ok := w.work.(interface{ On() []string }); ok && len(w.on) == 0 {
+		w.on = d.On()
+	}
 	return w, nil
 }
 
