@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"plumb/kernels"
 	"plumb/model"
 )
 
@@ -127,21 +126,7 @@ func (r *rounding) block(from, to int) {
 			r.row(row, from, to, errs[row*width:(row+1)*width])
 		}
 	})
-	rest := r.in - to
-	if rest == 0 {
-		return
-	}
-	factor, change := make([]float32, width*rest), make([]float32, r.out*rest)
-	for i := range width {
-		copy(factor[i*rest:(i+1)*rest], r.h.factor[(from+i)*r.in+to:])
-	}
-	kernels.MatMulBackX(change, errs, factor, r.out, rest, width)
-	for row := range r.out {
-		w := r.w[row*r.in+to : (row+1)*r.in]
-		for i, v := range change[row*rest : (row+1)*rest] {
-			w[i] -= v
-		}
-	}
+	r.h.spread(r.w, errs, r.out, from, to)
 }
 
 // row rounds the inputs of a block in one row:

@@ -66,3 +66,24 @@ func (h *hessian) factorise(flipped *mat.SymDense, damp float64) error {
 	}
 	return nil
 }
+
+// spread tells the weights w [rows, n] of all inputs from to on of the errors
+// [rows, to-from] that were made, in units of U_pp, at the inputs p before them:
+// w_j −= err_p·U_pj.
+func (h *hessian) spread(w, errs []float32, rows, from, to int) {
+	width, rest := to-from, h.n-to
+	if rest == 0 {
+		return
+	}
+	factor, change := make([]float32, width*rest), make([]float32, rows*rest)
+	for i := range width {
+		copy(factor[i*rest:(i+1)*rest], h.factor[(from+i)*h.n+to:])
+	}
+	kernels.MatMulBackX(change, errs, factor, rows, rest, width)
+	for row := range rows {
+		later := w[row*h.n+to : (row+1)*h.n]
+		for i, v := range change[row*rest : (row+1)*rest] {
+			later[i] -= v
+		}
+	}
+}
