@@ -15,25 +15,25 @@ import (
 func BenchmarkForms(b *testing.B) {
 	dense := frozenModel(b, gpt2())
 	for _, kind := range []string{"int8", "int4", "w8a8", "nmpanel", "csr"} {
-		m := inForm(b, kind)
-		for _, work := range []struct {
-			name   string
-			tokens int
-			run    func(m *Model) func()
-		}{{"Scoring", 512, scoring}, {"Decoding", 16, decoding}} {
-			b.Run(kind+"/"+work.name, func(b *testing.B) {
-				formed, plain, base := work.run(m), work.run(dense), time.Hour
-				plain()
-				best := fastest(b, formed, func() {
-					start := machine.CPUTime()
-					plain()
-					base = min(base, machine.CPUTime()-start)
-				})
-				b.ReportMetric(float64(work.tokens)/best.Seconds(), "tokens/s")
-				b.ReportMetric(base.Seconds()/best.Seconds(), "×dense")
-			})
-		}
+		b.Run(kind, func(b *testing.B) {
+			m := inForm(b, kind)
+			b.Run("Scoring", func(b *testing.B) { alternate(b, 512, scoring(m), scoring(dense)) })
+			b.Run("Decoding", func(b *testing.B) { alternate(b, 16, decoding(m), decoding(dense)) })
+		})
 	}
+}
+
+// alternate reports the speed of formed and how many times that of plain it is.
+func alternate(b *testing.B, tokens int, formed, plain func()) {
+	base := time.Hour
+	plain()
+	best := fastest(b, formed, func() {
+		start := machine.CPUTime()
+		plain()
+		base = min(base, machine.CPUTime()-start)
+	})
+	b.ReportMetric(float64(tokens)/best.Seconds(), "tokens/s")
+	b.ReportMetric(base.Seconds()/best.Seconds(), "×dense")
 }
 
 func scoring(m *Model) func() {
