@@ -565,10 +565,24 @@ TEXT ·packRows1NEON(SB), NOSPLIT, $0-40
 	MOVD row+16(FP), R2
 	MOVD steps+24(FP), R3
 	MOVD cols+32(FP), R4
+	MOVD R1, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
 rows_33:
 	FMOVQ (R1), F0
 	FMOVQ F0, (R0)
 	ADD R2<<0, R1, R1
+	ADD R2<<0, R5, R5
 	ADD $16, R0
 	ADD $-1, R3
 	CMP $0, R3
@@ -1290,12 +1304,26 @@ TEXT ·packRows2NEON(SB), NOSPLIT, $0-40
 	MOVD row+16(FP), R2
 	MOVD steps+24(FP), R3
 	MOVD cols+32(FP), R4
+	MOVD R1, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
+	ADD R2<<0, R5, R5
 rows_66:
 	FMOVQ (R1), F0
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F1
 	FMOVQ F1, 16(R0)
 	ADD R2<<0, R1, R1
+	ADD R2<<0, R5, R5
 	ADD $32, R0
 	ADD $-1, R3
 	CMP $0, R3

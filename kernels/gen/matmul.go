@@ -291,8 +291,11 @@ func emitPackRows(a *Asm, vectors int) {
 		a.AddImm(cols, -16*(vectors-1))
 		a.SetTail(cols)
 	}
+	ahead := R(5)
+	a.fetchAhead(ahead, src, row)
 	loop := a.NewLabel("rows")
 	a.Label(loop)
+	a.fetchRow(ahead, vectors*size)
 	for v := range vectors {
 		if a.T.Name == "avx512" && v == vectors-1 {
 			a.LoadTail(N(v), At(src, v*size))
@@ -302,10 +305,30 @@ func emitPackRows(a *Asm, vectors int) {
 		a.Store(At(dst, v*size), N(v))
 	}
 	a.AddReg(src, row, 0)
+	a.AddReg(ahead, row, 0)
 	a.AddImm(dst, vectors*size)
 	a.AddImm(steps, -1)
 	a.JumpIf(steps, "!=", 0, loop)
 	a.Return()
+}
+
+// fetchAhead points ahead at what is to be packed a few rows after src: rows lie
+// too far apart for the processor to foresee.
+func (a *Asm) fetchAhead(ahead, src, row Reg) {
+	a.Move(ahead, src)
+	for range 12 {
+		a.AddReg(ahead, row, 0)
+	}
+}
+
+// fetchRow fetches bytes from ahead on, where the processor can be told.
+func (a *Asm) fetchRow(ahead Reg, bytes int) {
+	if !a.amd64() {
+		return
+	}
+	for at := 0; at < bytes; at += 64 {
+		a.Ins("PREFETCHT0 %d(%s)", at, a.Reg(ahead))
+	}
 }
 
 var packColumnsParams = []Param{
