@@ -128,10 +128,12 @@ func (s *Inputs) finish() error {
 	return nil
 }
 
+var errNoText = errors.New("this method learns from text: give it some (--text, or the data of the spec)")
+
 // gather shows m the text and returns what the slots that want says were given.
 func (c *Calibration) gather(m *model.Model, needs Needs, want func(slot string) bool) (map[string]*Inputs, error) {
 	if c == nil || len(c.Texts) == 0 {
-		return nil, errors.New("this method learns from text: give it some (--text, or the data of the spec)")
+		return nil, errNoText
 	}
 	seen := map[string]*Inputs{}
 	for _, s := range m.Places() {
@@ -147,9 +149,11 @@ func (c *Calibration) gather(m *model.Model, needs Needs, want func(slot string)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range seen {
-		if err := s.finish(); err != nil {
-			return nil, err
+	for _, place := range m.Places() { // in their order, so that the first that is broken is named
+		if s := seen[place.Name]; s != nil {
+			if err := s.finish(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if needs&Gradients != 0 {

@@ -17,6 +17,14 @@ type MatrixMethod interface {
 	Matrix(w *model.Dense, in *Inputs) (model.Linear, Notes, error)
 }
 
+// A Preparer is a MatrixMethod that changes the model as a whole before its
+// matrices are replaced, as by moving scales from one to the next.
+type Preparer interface {
+	MatrixMethod
+	// Prepare returns the model whose matrices are then replaced; m is unchanged.
+	Prepare(m *model.Model, cal *Calibration) (*model.Model, Notes, error)
+}
+
 // A ModelMethod makes a smaller model.
 type ModelMethod interface {
 	// Model returns the smaller model; m is unchanged.

@@ -3,6 +3,7 @@ package compress
 import (
 	"context"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -41,7 +42,8 @@ func someText() *Calibration {
 }
 
 // Every method, with its default settings, leaves the model that it is given
-// unchanged, gives the same bits twice, and makes a model that scores.
+// unchanged, gives the same bits twice, and makes a model that scores, and scores
+// the same when it is read from its file.
 func TestEveryMethod(t *testing.T) {
 	for _, name := range Methods.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +67,17 @@ func TestEveryMethod(t *testing.T) {
 			}
 			if a, b := score(t, one, rows, from), score(t, two, rows, from); a != b {
 				t.Errorf("two runs differ: %v and %v", a, b)
+			}
+			dir := filepath.Join(t.TempDir(), "m")
+			if err := one.Save(dir); err != nil {
+				t.Fatal(err)
+			}
+			read, err := model.Load(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, b := score(t, read, rows, from), score(t, one, rows, from); a != b {
+				t.Errorf("read from its file it scores %v, %v before", a, b)
 			}
 			if len(changes) == 0 {
 				t.Error("nothing is told of what became of the matrices")

@@ -34,6 +34,11 @@ type ggufquant struct{ typ gguf.Type }
 
 func (g *ggufquant) Needs() Needs { return Nothing }
 
+// Form implements Foreseer.
+func (g *ggufquant) Form(_, in int) (model.Form, bool, error) {
+	return model.BlocksForm(g.typ.For(in)), true, nil
+}
+
 func (g *ggufquant) Matrix(w *model.Dense, _ *Inputs) (model.Linear, Notes, error) {
 	typ := g.typ.For(w.In)
 	blocks := make([]byte, typ.Bytes(len(w.Weight)))

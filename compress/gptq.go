@@ -52,7 +52,7 @@ func (g *gptq) Matrix(w *model.Dense, in *Inputs) (model.Linear, Notes, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := c.linear(w.Bias)
+	l, err := g.linear(c, w.Bias)
 	return l, notes, err
 }
 

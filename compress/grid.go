@@ -83,9 +83,38 @@ func (c *codes) values() []float32 {
 	return w
 }
 
-// linear returns the matrix in the form that stores codes.
-func (c *codes) linear(bias []float32) (model.Linear, error) {
-	return &model.Dense{Out: c.out, In: c.in, Weight: c.values(), Bias: bias}, nil
+// Form implements Foreseer.
+func (g *grid) Form(_, in int) (model.Form, bool, error) {
+	return model.IntForm(g.Bits, g.storedGroup(in), !g.Symmetric, true), true, nil
+}
+
+// storedGroup is what the form has for group: 0 for whole rows.
+func (g *grid) storedGroup(in int) int {
+	if g.group(in) == in {
+		return 0
+	}
+	return g.Group
+}
+
+// linear returns the matrix in the form that stores codes, which counts them from
+// 0 up.
+func (g *grid) linear(c *codes, bias []float32) (model.Linear, error) {
+	middle := 1 << (g.Bits - 1)
+	q, scales := make([]uint8, len(c.q)), make([]float32, len(c.grids))
+	for i, v := range c.q {
+		q[i] = uint8(int(v) + middle)
+	}
+	var zeros []uint8
+	if !g.Symmetric {
+		zeros = make([]uint8, len(c.grids))
+	}
+	for i, one := range c.grids {
+		scales[i] = one.Scale
+		if zeros != nil {
+			zeros[i] = uint8(int(one.Zero) + middle)
+		}
+	}
+	return model.NewIntGroups(g.Bits, g.storedGroup(c.in), q, scales, zeros, true, bias, c.out, c.in)
 }
 
 // inRows calls do for parts of n rows, on as many goroutines as kernels use. What

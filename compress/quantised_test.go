@@ -220,7 +220,7 @@ func TestDeadInputsBecomeZero(t *testing.T) {
 }
 
 func TestZeroRows(t *testing.T) {
-	for _, stage := range []string{"rtn bits=4", "rtn bits=2 symmetric=false group=8 clip=mse", "rtn per=tensor", "gptq bits=2", "gptq bits=4 group=8"} {
+	for _, stage := range []string{"rtn bits=4", "rtn bits=2 symmetric=false group=8 clip=mse", "rtn per=tensor", "gptq bits=2", "gptq bits=4 group=8", "awq group=8", "w8a8", "llmint8", "q4_0"} {
 		w, in := randomDense(4, 32, 2), correlated(32, 64, 2)
 		clear(w.Row(1))
 		got := model.Expand(made(t, stage, w, in))
@@ -244,6 +244,11 @@ func TestSettingsOfQuantisation(t *testing.T) {
 		{"gptq damp=nan", "0 or more"},
 		{"gptq block=0", "1 or more"},
 		{"gptq order=true group=32", "needs static=true"},
+		{"awq bits=1", "2 to 8 are possible"},
+		{"awq tokens=0", "at least 1"},
+		{"awq clip=l2", "awq, mse or none"},
+		{"smoothquant alpha=1.5", "a share from 0 to 1"},
+		{"llmint8 threshold=0", "above 0"},
 	}
 	for _, test := range tests {
 		s, err := ParseStage(test.stage)
@@ -264,7 +269,7 @@ func TestBrokenModelsAreNamed(t *testing.T) {
 			a.Data[3] = float32(math.NaN())
 		}
 	}
-	for _, stage := range []string{"gptq on=blocks.1.attention.q"} {
+	for _, stage := range []string{"gptq on=blocks.1.attention.q", "awq", "smoothquant", "llmint8 on=blocks.1.attention.q", "w8a8 static=true on=blocks.1.attention.q"} {
 		if _, _, err := apply(t, stage, m); err == nil || !strings.Contains(err.Error(), "blocks.1.attention.q: the calibration text makes the model compute NaN") {
 			t.Errorf("%s: %v", stage, err)
 		}
@@ -274,6 +279,11 @@ func TestBrokenModelsAreNamed(t *testing.T) {
 // apply runs a stage.
 func apply(t *testing.T, stage string, m *model.Model) (*model.Model, []Change, error) {
 	t.Helper()
+	return applyTo(t, stage, m, someText())
+}
+
+func applyTo(t *testing.T, stage string, m *model.Model, cal *Calibration) (*model.Model, []Change, error) {
+	t.Helper()
 	s, err := ParseStage(stage)
 	if err != nil {
 		t.Fatal(err)
@@ -282,5 +292,5 @@ func apply(t *testing.T, stage string, m *model.Model) (*model.Model, []Change, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.Apply(context.Background(), m, someText(), Options{})
+	return w.Apply(context.Background(), m, cal, Options{})
 }

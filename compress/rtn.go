@@ -39,7 +39,7 @@ func (r *rtn) Matrix(w *model.Dense, _ *Inputs) (model.Linear, Notes, error) {
 	} else {
 		c = r.nearest(w)
 	}
-	l, err := c.linear(w.Bias)
+	l, err := r.linear(c, w.Bias)
 	return l, nil, err
 }
 

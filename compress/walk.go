@@ -49,6 +49,9 @@ func (w *Worker) Apply(ctx context.Context, m *model.Model, cal *Calibration, o 
 		return smaller, []Change{{Slot: "model", Output: math.NaN(), Error: math.NaN(), Notes: notes, Time: time.Since(start)}}, nil
 	}
 	walk := &walk{Worker: w, ctx: ctx, method: w.work.(MatrixMethod), model: m, cal: cal, options: o}
+	if err := walk.prepare(); err != nil {
+		return nil, nil, fmt.Errorf("stage %q: %w", w.Stage, err)
+	}
 	if err := walk.run(); err != nil {
 		return nil, nil, fmt.Errorf("stage %q: %w", w.Stage, err)
 	}
@@ -69,7 +72,27 @@ type walk struct {
 	inputs  map[string]*Inputs // of all slots, where the walk is parallel
 	at      func(place string) MatrixMethod
 	changes []Change
-	all     int
+
+	done, all int // matrices
+}
+
+// prepare lets a method that wants to change the model as a whole do so.
+func (w *walk) prepare() error {
+	p, ok := w.method.(Preparer)
+	if !ok {
+		return nil
+	}
+	if w.cal == nil || len(w.cal.Texts) == 0 {
+		return errNoText
+	}
+	start := time.Now()
+	m, notes, err := p.Prepare(w.model, w.cal)
+	if err != nil {
+		return err
+	}
+	w.model = m
+	w.changes = append(w.changes, Change{Slot: "model", Form: "dense", Output: math.NaN(), Error: math.NaN(), Notes: notes, Time: time.Since(start)})
+	return nil
 }
 
 func (w *walk) run() error {
@@ -200,8 +223,8 @@ func (w *walk) group(slots []string, needs Needs) error {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
 		replaced[s.Name] = l
-		if w.options.Progress != nil {
-			w.options.Progress(len(w.changes), w.all)
+		if w.done++; w.options.Progress != nil {
+			w.options.Progress(w.done, w.all)
 		}
 	}
 	next, err := w.model.With(replaced)

@@ -12,6 +12,7 @@ import (
 type Levels struct {
 	Bits      int // b, 2 to 8
 	Symmetric bool
+	Wide      bool // scales are float32 in place of float16
 }
 
 // Limits returns the least and the greatest code.
@@ -23,8 +24,8 @@ func (l Levels) Limits() (low, high int) {
 	return -high - 1, high
 }
 
-// A Grid says what codes stand for: code q is the number Scale·(q−Zero). Scale is
-// a float16; 0 is the scale of a group of zeros. Zero is a code.
+// A Grid says what codes stand for: code q is the number Scale·(q−Zero). A group of
+// zeros has the scale 0. Zero is a code.
 type Grid struct{ Scale, Zero float32 }
 
 // Value returns the number that code q stands for.
@@ -39,7 +40,7 @@ func (g Grid) Value(q int8) float32 { return float32(g.Scale * (float32(q) - g.Z
 // first, so that its rounding costs at most half a step at the ends.
 func (l Levels) Fit(w []float32) Grid {
 	least, most := extent(w)
-	return l.over(least, most)
+	return l.Over(least, most)
 }
 
 // extent returns the limits of w and 0.
@@ -50,18 +51,26 @@ func extent(w []float32) (least, most float32) {
 	return least, most
 }
 
-// over is the grid from least to most.
-func (l Levels) over(least, most float32) Grid {
+// Over is Fit for numbers from least <= 0 to most >= 0.
+func (l Levels) Over(least, most float32) Grid {
 	low, high := l.Limits()
 	if l.Symmetric {
-		return Grid{Scale: toHalf(max(-least, most) / float32(high))}
+		return Grid{Scale: l.scale(max(-least, most) / float32(high))}
 	}
 	steps := float32(high - low)
-	scale := toHalf(most/steps - least/steps)
+	scale := l.scale(most/steps - least/steps)
 	if scale == 0 {
 		return Grid{}
 	}
 	return Grid{scale, roundWithin(-least/scale, 0, steps) + float32(low)}
+}
+
+// scale rounds v to what is stored.
+func (l Levels) scale(v float32) float32 {
+	if l.Wide {
+		return v
+	}
+	return toHalf(v)
 }
 
 // The ranges that FitClipped tries: 1, 0.99, ... 0.21 of the whole.
@@ -71,11 +80,11 @@ const clipSteps, clipStep = 80, 0.01
 // 1, 0.99, ... 0.21 of the range of w (the search of GPTQ's code, quant.py).
 func (l Levels) FitClipped(w []float32) Grid {
 	least, most := extent(w)
-	best := l.over(least, most)
+	best := l.Over(least, most)
 	error := l.misfit(w, best, math.Inf(1))
 	for i := 1; i < clipSteps; i++ {
 		share := float32(1 - float64(clipStep*float64(i)))
-		g := l.over(least*share, most*share)
+		g := l.Over(least*share, most*share)
 		if e := l.misfit(w, g, error); e < error {
 			best, error = g, e
 		}

@@ -16,16 +16,17 @@ func TestCodes(t *testing.T) {
 		grid  Grid
 		codes []int8
 	}{
-		{"symmetric 8", Levels{8, true}, []float32{-127, 0.5, 1.5, 2.5, 126.4, 64}, Grid{1, 0}, []int8{-127, 0, 2, 2, 126, 64}},
-		{"symmetric 4", Levels{4, true}, []float32{7, -3.5, -2.5, 0.4}, Grid{1, 0}, []int8{7, -4, -2, 0}},
-		{"symmetric 2", Levels{2, true}, []float32{-2, 1, 0.9, 1.1}, Grid{2, 0}, []int8{-1, 0, 0, 1}},
-		{"asymmetric 4", Levels{4, false}, []float32{-5, 10, 0.5, 2.5}, Grid{1, -3}, []int8{-8, 7, -3, -1}},
-		{"asymmetric, all above 0", Levels{2, false}, []float32{3, 1, 2}, Grid{1, -2}, []int8{1, -1, 0}},
-		{"asymmetric, all below 0", Levels{2, false}, []float32{-3, -1, -2}, Grid{1, 1}, []int8{-2, 0, -1}},
-		{"zeros", Levels{3, false}, []float32{0, 0}, Grid{0, 0}, []int8{0, 0}},
-		{"zeros", Levels{3, true}, []float32{0, 0}, Grid{0, 0}, []int8{0, 0}},
-		{"below float16", Levels{8, true}, []float32{1e-9, 0}, Grid{0, 0}, []int8{0, 0}},
-		{"beyond float16", Levels{2, true}, []float32{3e38, -65504}, Grid{65504, 0}, []int8{1, -1}},
+		{"symmetric 8", Levels{8, true, false}, []float32{-127, 0.5, 1.5, 2.5, 126.4, 64}, Grid{1, 0}, []int8{-127, 0, 2, 2, 126, 64}},
+		{"symmetric 4", Levels{4, true, false}, []float32{7, -3.5, -2.5, 0.4}, Grid{1, 0}, []int8{7, -4, -2, 0}},
+		{"symmetric 2", Levels{2, true, false}, []float32{-2, 1, 0.9, 1.1}, Grid{2, 0}, []int8{-1, 0, 0, 1}},
+		{"asymmetric 4", Levels{4, false, false}, []float32{-5, 10, 0.5, 2.5}, Grid{1, -3}, []int8{-8, 7, -3, -1}},
+		{"asymmetric, all above 0", Levels{2, false, false}, []float32{3, 1, 2}, Grid{1, -2}, []int8{1, -1, 0}},
+		{"asymmetric, all below 0", Levels{2, false, false}, []float32{-3, -1, -2}, Grid{1, 1}, []int8{-2, 0, -1}},
+		{"zeros", Levels{3, false, false}, []float32{0, 0}, Grid{0, 0}, []int8{0, 0}},
+		{"zeros", Levels{3, true, false}, []float32{0, 0}, Grid{0, 0}, []int8{0, 0}},
+		{"below float16", Levels{8, true, false}, []float32{1e-9, 0}, Grid{0, 0}, []int8{0, 0}},
+		{"a float32 scale", Levels{8, true, true}, []float32{127e-9, -64e-9}, Grid{float32(127e-9) / 127, 0}, []int8{127, -64}},
+		{"beyond float16", Levels{2, true, false}, []float32{3e38, -65504}, Grid{65504, 0}, []int8{1, -1}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -45,7 +46,7 @@ func TestRoundIsNear(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for bits := 2; bits <= 8; bits++ {
 		for _, symmetric := range []bool{true, false} {
-			l, w := Levels{bits, symmetric}, make([]float32, 5*72) // groups of 32, 32 and 8
+			l, w := Levels{bits, symmetric, false}, make([]float32, 5*72) // groups of 32, 32 and 8
 			for i := range w {
 				w[i] = float32(random.NormFloat64() * 0.02)
 			}
@@ -75,7 +76,7 @@ func TestClippingIsNeverWorse(t *testing.T) {
 	better := 0
 	for bits := 2; bits <= 8; bits++ {
 		for _, symmetric := range []bool{true, false} {
-			l, w := Levels{bits, symmetric}, make([]float32, 64)
+			l, w := Levels{bits, symmetric, false}, make([]float32, 64)
 			for i := range w {
 				w[i] = float32(random.NormFloat64())
 			}
@@ -123,7 +124,7 @@ func TestQuantisationDoesNotDependOnWorkers(t *testing.T) {
 	for i := range w {
 		w[i] = float32(random.NormFloat64())
 	}
-	l, one, many := Levels{4, false}, make([]float32, len(w)), make([]float32, len(w))
+	l, one, many := Levels{4, false, false}, make([]float32, len(w)), make([]float32, len(w))
 	SetWorkers(1)
 	l.Round(one, w, 512, 128, l.Grids(w, 512, 128, true))
 	SetWorkers(3)

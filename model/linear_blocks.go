@@ -31,6 +31,9 @@ type Blocks struct {
 // blockRows is how many rows are expanded at a time, so that they stay in cache.
 const blockRows = 64
 
+// BlocksForm is the form of matrices in blocks of typ, for sizes to be foreseen.
+func BlocksForm(typ gguf.Type) Form { return &blocksForm{typ: typ} }
+
 // NewBlocks returns the matrix that blocks stand for: out rows of in numbers in
 // type typ. bias is nil for none. It shares memory with the arguments.
 func NewBlocks(typ gguf.Type, blocks []byte, bias []float32, out, in int) (*Blocks, error) {
@@ -66,19 +69,26 @@ func (b *Blocks) expand(dst []float32, from int) {
 
 // Forward implements Linear. It gives the bits of the dense matrix.
 func (b *Blocks) Forward(dst, x []float32, rows int) {
+	clear(dst[:rows*b.out])
+	b.ForwardAdd(dst, x, rows)
+}
+
+// ForwardAdd implements adder.
+func (b *Blocks) ForwardAdd(dst, x []float32, rows int) {
 	b.rows, b.products = room(b.rows, min(blockRows, b.out)*b.in), room(b.products, rows*min(blockRows, b.out))
 	for from := 0; from < b.out; from += blockRows {
 		n := min(blockRows, b.out-from)
 		w, y := b.rows[:n*b.in], b.products[:rows*n]
 		b.expand(w, from)
-		kernels.MatMul(y, x[:rows*b.in], w, rows, b.in, n)
+		for r := range rows {
+			copy(y[r*n:(r+1)*n], dst[r*b.out+from:])
+		}
+		kernels.MatMulAdd(y, x[:rows*b.in], w, rows, b.in, n)
 		for r := range rows {
 			copy(dst[r*b.out+from:][:n], y[r*n:])
 		}
 	}
-	if b.bias != nil {
-		kernels.AddBias(dst[:rows*b.out], b.bias)
-	}
+	addBias(dst, b.bias, rows)
 }
 
 // LookUp implements Table.
@@ -93,10 +103,7 @@ func (b *Blocks) Form() Form { return &blocksForm{typ: b.typ} }
 
 // Values implements Formed.
 func (b *Blocks) Values() ([]Stored, []float32) {
-	arrays, err := b.Form().Arrays(b.out, b.in)
-	if err != nil {
-		panic("model: " + err.Error())
-	}
+	arrays := mustArrays(b.Form(), b.out, b.in)
 	arrays[0].Bytes = b.blocks
 	return arrays, b.bias
 }

@@ -32,6 +32,12 @@ type intForm struct {
 	Half  bool `json:"half"`  // scales are stored as float16
 }
 
+// IntForm is the form of the matrices that NewIntGroups makes, for sizes to be
+// foreseen; zero says that zero points are stored, half that scales are float16.
+func IntForm(bits, group int, zero, half bool) Form {
+	return &intForm{Bits: bits, Group: group, Zero: zero, Half: half}
+}
+
 // NewInt8 returns the matrix [out, in] scale·(q-zero) of 8 bits with a scale for
 // each group of inputs of a row [out, ceil(in/group)], or for each row where
 // group is 0. zero is as long as the scales, or nil for 0. It takes what

@@ -35,6 +35,10 @@ type w8a8Form struct {
 	Scale float32 `json:"scale"` // of what comes in; 0 for one made for each row
 }
 
+// W8A8Form is the form of a W8A8 matrix that keeps so many columns in float32, for
+// sizes to be foreseen.
+func W8A8Form(kept int) Form { return &w8a8Form{Kept: kept} }
+
 // NewW8A8 returns the matrix [out, in] of rows scales[r]·q, for q in [-127, 127].
 // scale is the fixed one of what comes in, 0 to have each row find its own. The
 // columns listed, in increasing order, have the weights kept [out, columns]

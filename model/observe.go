@@ -1,5 +1,11 @@
 package model
 
+import (
+	"slices"
+
+	"plumb/kernels"
+)
+
 // An Observer sees what enters a matrix: x [rows, in], which it must not keep
 // or change. A block that several layers run is seen by each.
 type Observer func(slot string, x []float32, rows int)
@@ -112,4 +118,21 @@ func (m *Model) States(text []int32) ([][]float32, error) {
 		states = append(states, layer.x)
 	}
 	return append(states, t.pass.x), nil
+}
+
+// RunLayer runs layer number layer alone: it returns what it makes of the states x
+// [tokens, width] of each text, which it does not change.
+func (m *Model) RunLayer(layer int, texts [][]float32) [][]float32 {
+	m.mustNotBeFrozen("RunLayer")
+	results := make([][]float32, len(texts))
+	var p *pass
+	for i, x := range texts {
+		if length := len(x) / m.cfg.Width; p == nil || p.length != length {
+			p = kernels.Place(func(a *kernels.Arena) *pass { return m.trainingPass(a, 1, length, true) })
+		}
+		copy(p.x, x)
+		m.blocks[m.order[layer]].forward(p, p.layers[layer], layer)
+		results[i] = slices.Clone(p.x)
+	}
+	return results
 }
