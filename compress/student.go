@@ -108,4 +108,3 @@ func onlyLayers(m *model.Model, layers []int) (*model.Model, error) {
 	}
 	return model.Reshaped(cfg, arrays)
 }
-

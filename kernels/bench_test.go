@@ -80,3 +80,13 @@ func reportBandwidth(b *testing.B, bytes int, f func()) {
 		b.ReportMetric(0, "ns/op")
 	})
 }
+
+func BenchmarkDivergence(b *testing.B) {
+	const rows, v = 64, 50257
+	student, teacher, dlogits := random(1, rows*v, 1), random(2, rows*v, 1), make([]float32, rows*v)
+	targets, losses := make([]int32, rows), make([]float64, rows)
+	for b.Loop() {
+		Divergence(dlogits, losses, student, teacher, targets, 2, 1)
+	}
+	b.ReportMetric(float64(b.N)*rows*v/b.Elapsed().Seconds()/1e6, "Mlogits/s")
+}

@@ -16,8 +16,9 @@ func TestStepAllocatesNothing(t *testing.T) {
 	for _, test := range []struct {
 		workers   int
 		recompute bool
-	}{{1, false}, {2, false}, {1, true}, {2, true}} {
-		t.Run(fmt.Sprintf("workers=%d recompute=%v", test.workers, test.recompute), func(t *testing.T) {
+		taught    bool
+	}{{1, false, false}, {2, false, false}, {1, true, false}, {2, true, false}, {2, false, true}, {2, true, true}} {
+		t.Run(fmt.Sprintf("workers=%d recompute=%v taught=%v", test.workers, test.recompute, test.taught), func(t *testing.T) {
 			kernels.SetWorkers(test.workers)
 			cfg := tiny()
 			cfg.Vocab, cfg.Width, cfg.Context = 300, 64, 64 // large enough to be shared out
@@ -28,7 +29,15 @@ func TestStepAllocatesNothing(t *testing.T) {
 			o := options("")
 			o.BatchTokens, o.MicroTokens, o.Tokens = 16*cfg.Context, 8*cfg.Context, 1<<30
 			o.Recompute = test.recompute
-			r := newRun(m, o, manner{label: 1})
+			how := manner{label: 1}
+			if test.taught {
+				how.keepZeros = true
+				how.guide, err = filled(teaching{Logits: 1, Hidden: 1, Attention: 1, Layers: "uniform"}).distiller(m, m.Clone())
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := newRun(m, o, how)
 			step := func() {
 				if _, err := r.step(); err != nil {
 					t.Fatal(err)

@@ -36,13 +36,17 @@ func Fill(into any, set Setting) error {
 }
 
 // Settings lists the settings of the struct that of points to, with the values
-// that they have, in the order of its fields.
+// that they have, in the order of its fields. A text that is empty is no value.
 func Settings(of any) []Setting {
 	v := reflect.ValueOf(of).Elem()
 	var all []Setting
 	for _, field := range reflect.VisibleFields(v.Type()) {
-		if name := field.Tag.Get(settingTag); name != "" {
-			all = append(all, Setting{name, written(v.FieldByIndex(field.Index))})
+		name := field.Tag.Get(settingTag)
+		if name == "" {
+			continue
+		}
+		if value := written(v.FieldByIndex(field.Index)); value != "" {
+			all = append(all, Setting{name, value})
 		}
 	}
 	return all

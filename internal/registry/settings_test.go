@@ -10,6 +10,7 @@ type sample struct {
 	Tokens int     `stage:"tokens"`
 	Rule   string  `stage:"rule"`
 	Exact  bool    `stage:"exact"`
+	Only   string  `stage:"only"` // empty in these tests, and so not listed
 	hidden int
 }
 
@@ -44,8 +45,8 @@ func TestFillRefuses(t *testing.T) {
 		set  Setting
 		want string
 	}{
-		{Setting{"kep", "1"}, `no setting "kep"; this stage has keep, tokens, rule, exact; did you mean "keep"?`},
-		{Setting{"hidden", "1"}, `no setting "hidden"; this stage has keep, tokens, rule, exact`},
+		{Setting{"kep", "1"}, `no setting "kep"; this stage has keep, tokens, rule, exact, only; did you mean "keep"?`},
+		{Setting{"hidden", "1"}, `no setting "hidden"; this stage has keep, tokens, rule, exact, only`},
 		{Setting{"tokens", "1.5"}, "tokens=1.5: not a whole number; wanted is a int"},
 		{Setting{"tokens", "1e300"}, "tokens=1e300: not a whole number; wanted is a int"},
 		{Setting{"keep", "half"}, "keep=half: invalid syntax; wanted is a float64"},
