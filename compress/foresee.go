@@ -1,6 +1,10 @@
 package compress
 
-import "plumb/model"
+import (
+	"slices"
+
+	"plumb/model"
+)
 
 // A Foreseer is a method that knows before it starts what becomes of a matrix.
 type Foreseer interface {
@@ -8,6 +12,12 @@ type Foreseer interface {
 	// why the method cannot take one of this shape. known is false where the
 	// weights decide.
 	Form(out, in int) (form model.Form, known bool, err error)
+}
+
+// A placedForeseer is one for which it matters where a matrix stands.
+type placedForeseer interface {
+	// foresee says what becomes of these matrices of m, and of others that follow.
+	foresee(m *model.Model, slots []model.Slot) []Prospect
 }
 
 // A Prospect is what a stage will make of one matrix.
@@ -22,6 +32,10 @@ type Prospect struct {
 // Foresee says what the stage will make of the matrices of m without doing it.
 // known is false for methods that cannot tell.
 func (w *Worker) Foresee(m *model.Model) (all []Prospect, known bool) {
+	if f, ok := w.work.(placedForeseer); ok {
+		slots := slices.DeleteFunc(m.Slots(), func(s model.Slot) bool { return !s.Matches(w.on) })
+		return f.foresee(m, slots), true
+	}
 	f, ok := w.work.(Foreseer)
 	if !ok {
 		return nil, false

@@ -1,6 +1,7 @@
 package compress
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -107,6 +108,36 @@ func divisor(n, most int) int {
 		most--
 	}
 	return most
+}
+
+// foresee implements placedForeseer. Orders are taken to be stored wherever they
+// are searched and cannot be folded.
+func (k *kronecker) foresee(m *model.Model, slots []model.Slot) (all []Prospect) {
+	shapes, err := shapesNamed(k.Shape)
+	for _, s := range slots {
+		out, in := s.Matrix.Shape()
+		p := Prospect{Slot: s.Name, Form: "dense", Weights: out * in, Bytes: 4 * out * in}
+		shape, ok := shapes.of(s.Name, s.Block, out, in)
+		if k.Terms > 0 {
+			shape.Terms = k.Terms
+		}
+		switch {
+		case err != nil || ok && shape.Validate(out, in) != nil:
+			p = Prospect{Slot: s.Name, Problem: cmp.Or(err, shape.Validate(out, in))}
+		case ok && shape.Weights() < out*in:
+			hidden := s.Block >= 0 && strings.Contains(s.Name, ".ffn.")
+			down := strings.HasSuffix(s.Name, ".down")
+			searched := k.Permute != "identity"
+			form := model.KroneckerForm(shape, searched && shape.M2 > 1 && !(hidden && !down), searched && shape.N2 > 1 && !(hidden && down))
+			p.Form = form.Kind()
+			p.Weights, p.Bytes, p.Problem = model.SizeOf(form, out, in)
+		}
+		all = append(all, p)
+		if s.Name == "embedding" && ok && shapes.untie && m.Config().TiedHead {
+			all = append(all, Prospect{Slot: "head", Form: "dense", Weights: out * in, Bytes: 4 * out * in})
+		}
+	}
+	return all
 }
 
 // CountKronecker is how many weights a model of shape c stores when a stage

@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumb/arch"
+	"plumb/internal/gguf"
 	"plumb/model"
 )
 
@@ -236,6 +237,56 @@ func TestCountsOfLayouts(t *testing.T) {
 	distil, _ := arch.Presets.Get("distilgpt2")
 	if got := distil.Params().Total; got != 81_912_576 {
 		t.Errorf("DistilGPT-2 has %d weights", got)
+	}
+}
+
+// What is foreseen of a layout is what becomes of a model.
+func TestLayoutsAreForeseen(t *testing.T) {
+	for _, stage := range []string{"kronecker shape=tq", "kronecker shape=tq permute=random", "kronecker shape=4x2 permute=random on=ffn.*,attention.q"} {
+		s, err := ParseStage(stage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := s.Worker()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, known := w.Foresee(small(t))
+		m, _, err := reduced(t, stage)
+		if err != nil || !known {
+			t.Fatal(err, known)
+		}
+		want := small(t).Size()
+		for _, p := range all {
+			for _, s := range small(t).Slots() {
+				if s.Name == p.Slot {
+					want.Params.Total -= entries(s.Matrix)
+					want.Bytes -= 4 * entries(s.Matrix)
+				}
+			}
+			want.Params.Total += p.Weights
+			want.Bytes += p.Bytes
+		}
+		if got := m.Size(); got.Params.Total != want.Params.Total || got.Bytes != want.Bytes {
+			t.Errorf("%s: foreseen %d weights in %d bytes, became %d in %d", stage, want.Params.Total, want.Bytes, got.Params.Total, got.Bytes)
+		}
+	}
+}
+
+// Sizes that people quote: a quarter in 8 bits (a little more in blocks with
+// scales), and how many times MobileLLM-125M goes into LLaMA-3.1-8B.
+func TestQuotedSizes(t *testing.T) {
+	q8, err := gguf.TypeNamed("Q8_0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if weights := 100_000_000 / 4; weights != 25_000_000 || math.Round(float64(q8.Bytes(weights))/1e5) != 266 {
+		t.Errorf("100 MB of float32 are %d bytes of int8 and %d of Q8_0", weights, q8.Bytes(weights))
+	}
+	large, _ := arch.Presets.Get("llama-3.1-8b")
+	mobile, _ := arch.Presets.Get("mobilellm-125m")
+	if n := large.Params().Total; n != 8_030_261_248 || math.Round(10*float64(n)/float64(mobile.Params().Total)) != 644 {
+		t.Errorf("%d weights are %v times %d", n, float64(n)/float64(mobile.Params().Total), mobile.Params().Total)
 	}
 }
 

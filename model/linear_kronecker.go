@@ -433,6 +433,12 @@ func (k *Kronecker) Expand() *Dense {
 	return d
 }
 
+// KroneckerForm is the form of a Kronecker matrix of a shape, with an order of its
+// rows or columns or without.
+func KroneckerForm(s arch.Kronecker, rows, columns bool) Form {
+	return &kroneckerForm{Terms: s.Terms, M2: s.M2, N2: s.N2, AFirst: s.AFirst(), Rows: rows, Columns: columns}
+}
+
 // kroneckerForm is the form of Kronecker.
 type kroneckerForm struct {
 	Terms   int        `json:"terms"`
