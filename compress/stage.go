@@ -127,3 +127,10 @@ func (w *Worker) Text() bool {
 	m, ok := w.work.(MatrixMethod)
 	return w.Method.Text || ok && m.Needs() != Nothing
 }
+
+// Matrices reports whether the stage replaces matrices one by one, so that the
+// shape of the model stays.
+func (w *Worker) Matrices() bool {
+	_, ok := w.work.(MatrixMethod)
+	return ok
+}

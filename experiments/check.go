@@ -267,5 +267,8 @@ func metricNames(all []*Trial) []string {
 	for _, fact := range shapeFacts {
 		add(fact.metric)
 	}
+	for _, name := range comparedMetrics(all) {
+		add(name)
+	}
 	return names
 }

@@ -117,6 +117,10 @@ func (e *estimator) totals(g *graph) error {
 			return err
 		}
 		p.Disk += size
+		if n.kind == HealStage {
+			p.Tokens += n.healed()
+			p.FLOPs += t.Settings.Train.FLOPs(t.Shape) * float64(n.healed())
+		}
 		if n.kind == TrainStage {
 			p.Tokens += e.trained(t)
 			p.FLOPs += t.Settings.Train.FLOPs(t.Shape) * float64(e.trained(t))
@@ -145,7 +149,11 @@ func (e *estimator) stage(n *node) (float64, error) {
 	case TrainStage:
 		return e.training(t.trial), nil
 	case ScoreStage:
-		return e.scoring(t), nil
+		return e.scoring(t) + e.remeasuring(t.trial), nil
+	case HealStage:
+		return e.healing(n), nil
+	case CompressStage:
+		return e.compressing(n), nil
 	default:
 		length, err := e.sources.textBytes(t.trial)
 		return dataSecondsPerByte * float64(length), err
@@ -175,7 +183,7 @@ func (s *sources) diskBytes(n *node) (int, error) {
 			perToken = 4
 		}
 		return int(perToken * float64(length) / bytesPerToken(t.Settings.Data)), err
-	case TrainStage:
+	case TrainStage, CompressStage, HealStage: // of a compressed model at most
 		return 4 * t.Shape.Params().Total, nil
 	}
 	return s.itemBytes(t)

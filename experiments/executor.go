@@ -15,7 +15,11 @@ type Executor interface {
 	Prepare(ctx context.Context, job *Job) (Outcome, error)
 	// Train trains a model and measures it on the validation text.
 	Train(ctx context.Context, job *Job) (Outcome, error)
-	// Score measures the trained model on the trial's tasks.
+	// Compress makes a smaller model by a step of a recipe.
+	Compress(ctx context.Context, job *Job) (Outcome, error)
+	// Heal trains a compressed model by a step of a recipe.
+	Heal(ctx context.Context, job *Job) (Outcome, error)
+	// Score measures the model on the trial's tasks.
 	Score(ctx context.Context, job *Job) (Outcome, error)
 }
 
@@ -25,7 +29,8 @@ type Job struct {
 	Experiment string
 	Dir        string   // of this stage
 	DataDir    string   // of the data stage; empty for data itself
-	ModelDir   string   // of the training stage that is scored
+	ModelDir   string   // of the stage whose model is scored, or given to a recipe's stage
+	BaseDir    string   // of the training stage that it began with
 	TuningDirs []string // of the candidates' training stages, for a tuned trial that is scored
 	Workers    int      // kernels may use so many goroutines
 

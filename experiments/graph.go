@@ -117,10 +117,11 @@ func (g *graph) addTrial(t *identity) {
 	} else {
 		training = g.addChoice(t, data)
 	}
-	score := g.add(t.score, t, training)
+	last := g.addRecipe(t, training, data)
+	score := g.add(t.score, t, last, training, data)
 	score.choose = func() (*Stage, error) {
 		s := *t.score
-		s.Model = training.stage.ID
+		s.Model, s.Base = last.stage.ID, training.stage.ID
 		var err error
 		if len(t.candidates) > 0 {
 			s.Tuning, err = g.tuning(t)
@@ -134,7 +135,12 @@ const chosenSuffix = ".train"
 
 // addChoice adds the training whose settings the candidates decide.
 func (g *graph) addChoice(t *identity, data *node) *node {
-	n := &node{id: t.score.ID + chosenSuffix, kind: TrainStage, needs: []*node{data}, serves: []*identity{t}}
+	id := t.base.ID + chosenSuffix
+	if n, known := g.byID[id]; known {
+		n.serves = append(n.serves, t)
+		return n
+	}
+	n := &node{id: id, kind: TrainStage, needs: []*node{data}, serves: []*identity{t}}
 	for _, c := range t.candidates {
 		n.needs = append(n.needs, g.byID[c.ID])
 	}
@@ -145,7 +151,46 @@ func (g *graph) addChoice(t *identity, data *node) *node {
 		}
 		return t.finals[tuning.Best], nil
 	}
-	g.nodes = append(g.nodes, n)
+	g.nodes, g.byID[id] = append(g.nodes, n), n
+	return n
+}
+
+// addRecipe adds the stages of the trial's recipe, which trials share as far as
+// they are the same, and returns the last. Behind a choice they are those of the
+// training that is chosen.
+func (g *graph) addRecipe(t *identity, training, data *node) *node {
+	last := training
+	if len(t.chains) == 0 {
+		return last
+	}
+	for k, s := range t.chains[0] {
+		if len(t.candidates) == 0 {
+			last = g.add(s, t, last, training, data)
+			continue
+		}
+		last = g.addChosen(t, k, last, training, data)
+	}
+	return last
+}
+
+// addChosen adds stage k of the recipe behind a choice. That of the first
+// candidate names it.
+func (g *graph) addChosen(t *identity, k int, needs ...*node) *node {
+	first := t.chains[0][k]
+	id := first.ID + chosenSuffix
+	if n, known := g.byID[id]; known {
+		n.serves = append(n.serves, t)
+		return n
+	}
+	n := &node{id: id, kind: first.Kind, needs: needs, serves: []*identity{t}}
+	n.choose = func() (*Stage, error) {
+		tuning, err := g.tuning(t)
+		if err != nil {
+			return nil, err
+		}
+		return t.chains[tuning.Best][k], nil
+	}
+	g.nodes, g.byID[id] = append(g.nodes, n), n
 	return n
 }
 

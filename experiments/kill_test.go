@@ -31,7 +31,13 @@ func TestMain(m *testing.M) {
 // runTiny trains and scores 4 models, with checkpoints all the time.
 func runTiny(out string) error {
 	text := strings.Replace(tiny, "tune.learning_rate = [2e-3, 4e-3]", "checkpoint_seconds = 0.005", 1)
-	text = text[:strings.Index(text, "[[view]]")]
+	text = text[:strings.Index(text, "[[view]]")] + `
+[calibration]
+tokens = 256
+[[recipe]]
+name = "healed"
+stages = ["svd keep=0.6 on=ffn.*", "heal tokens=512 batch=128", "svd keep=0.5 on=attention.q"]
+`
 	spec, err := Parse("tiny.toml", []byte(text), "tasks=['world_weights']", "items=8", "data.train_bytes=20000", "data.vocab=bytes", "data.valid_tokens=500", "train.tokens=3000")
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func (f *footprint) add(n *node, src *sources) error {
 		length, err := src.textBytes(t)
 		f.stream = max(f.stream, int(4*float64(length)/bytesPerToken(t.Settings.Data))) // 32-bit ids
 		return err
-	case TrainStage:
+	case TrainStage, HealStage:
 		if total := t.Settings.Train.Memory(t.Shape).Total; total > f.training {
 			f.training, f.trial = total, t.Label()
 		}

@@ -124,6 +124,11 @@ func (g *graph) addWhole(t *identity) {
 	if len(t.candidates) == 0 || t.trial.Seed != t.trial.First {
 		training = append(training, g.add(t.finals[0], t, data))
 	}
+	if len(t.chains) > 0 {
+		for _, s := range t.chains[0] {
+			training = append(training, g.add(s, t, training...))
+		}
+	}
 	g.add(t.score, t, training...)
 }
 

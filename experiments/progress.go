@@ -86,8 +86,10 @@ func (n *node) operations() float64 {
 	switch n.kind {
 	case TrainStage:
 		return perToken * float64(t.Settings.Train.Tokens)
-	case ScoreStage:
+	case ScoreStage, CompressStage:
 		return perToken * float64(t.Settings.Train.Tokens) / 20
+	case HealStage:
+		return perToken * float64(n.healed())
 	}
 	return 0
 }

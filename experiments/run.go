@@ -286,7 +286,7 @@ func (r *runner) do(ctx context.Context, n *node) error {
 func (r *runner) found(n *node) error {
 	n.outcome = Outcome{Status: results.StatusOK}
 	if n.kind != DataStage {
-		record, err := readMetric(r.store.folder(n.stage.ID), validNats)
+		record, err := readMetric(r.store.folder(n.stage.ID), outcomeMetric(n.kind))
 		if err != nil {
 			return err
 		}
@@ -339,6 +339,7 @@ func (r *runner) execute(ctx context.Context, n *node) (err error) {
 	clock := startTiming(job, r.options.Jobs)
 	do := map[string]func(context.Context, *Job) (Outcome, error){
 		DataStage: r.options.Executor.Prepare, TrainStage: r.options.Executor.Train, ScoreStage: r.options.Executor.Score,
+		CompressStage: r.options.Executor.Compress, HealStage: r.options.Executor.Heal,
 	}[n.kind]
 	r.watch.begun(n)
 	n.outcome, err = do(ctx, job)
@@ -361,6 +362,9 @@ func (r *runner) job(n *node) *Job {
 	}
 	if s.Model != "" {
 		job.ModelDir = r.store.folder(s.Model)
+	}
+	if s.Base != "" {
+		job.BaseDir = r.store.folder(s.Base)
 	}
 	if s.Tuning != nil {
 		for _, id := range s.Tuning.Stages {

@@ -20,7 +20,11 @@ import (
 // were computed from, so that a table needs this folder only.
 func (trainer) Score(ctx context.Context, job *Job) (Outcome, error) {
 	s := &scoring{Job: job}
-	if err := s.validation(); err != nil {
+	measure := s.validation
+	if job.Trial.Recipe != nil {
+		measure = func() error { return s.remeasure(ctx) }
+	}
+	if err := measure(); err != nil {
 		return Outcome{}, err
 	}
 	if err := s.tuning(); err != nil {
@@ -30,6 +34,9 @@ func (trainer) Score(ctx context.Context, job *Job) (Outcome, error) {
 		return Outcome{}, err
 	}
 	s.facts()
+	if err := s.sizes(); err != nil {
+		return Outcome{}, err
+	}
 	return s.outcome, s.writeRecords(s.records)
 }
 
@@ -66,6 +73,10 @@ func (s *scoring) validation() error {
 			}
 		}
 		r.Note = joinNotes(r.Note, s.edgeNote())
+		if s.Trial.Compared {
+			r.Origin = results.Inherited
+			s.perplexity(r)
+		}
 		s.add(r)
 	}
 	c, err := results.ReadCurve(filepath.Join(s.ModelDir, curveFile))
@@ -212,13 +223,19 @@ func (s *scoring) measured(task tasks.Task, name string, r eval.Result, hash str
 			Status: results.StatusOK, Note: metric.Note,
 		}
 		measure(&record, metric.Value, metric.StdErr, metric.N)
+		if s.Trial.Compared {
+			record.Origin = results.Measured
+		}
 		s.add(record)
 	}
 	return nil
 }
 
-// facts records what the shape costs.
+// facts records what the shape costs. A compressed model has sizes of its own.
 func (s *scoring) facts() {
+	if s.Trial.Recipe != nil {
+		return
+	}
 	for _, fact := range shapeFacts {
 		value := fact.of(s.Trial.Shape)
 		s.add(results.Record{Metric: fact.metric, Unit: fact.unit, Value: &value, N: 1, Status: results.StatusOK})

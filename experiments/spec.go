@@ -22,6 +22,9 @@ type Spec struct {
 	List  []map[string]any `toml:"trial"` // or trials one by one
 	Views []results.View   `toml:"view"`
 
+	Recipes     []recipeText `toml:"recipe"`      // each model is measured as trained, and again after every recipe
+	Calibration Calibration  `toml:"calibration"` // text that methods of compression are shown
+
 	Source string   `toml:"-"` // the file it was read from
 	Text   []byte   `toml:"-"` // that file, as written
 	Set    []string `toml:"-"` // what the command line changed, key=value
@@ -151,14 +154,14 @@ func (s *Scale) choose(value any) error {
 
 // reserved are keys of specs that this version knows of but does not read.
 var reserved = map[string]string{
-	"recipe": "recipes (compression after training) are not supported by this version; remove [[recipe]]",
-	"claim":  "claims (verdicts in reports) are not supported by this version; remove [[claim]]",
+	"claim": "claims (verdicts in reports) are not supported by this version; remove [[claim]]",
 }
 
 // defaults is what a spec that says nothing means.
 func defaults() Spec {
 	return Spec{
-		Seeds: []uint64{1},
+		Seeds:       []uint64{1},
+		Calibration: defaultCalibration,
 		Settings: Settings{
 			Data: Data{
 				Train: "world", ValidShare: 0.05, ValidTokens: 100_000, // vocab: see Data.vocab

@@ -15,6 +15,10 @@ import (
 const (
 	DataStage  = "data"  // text and tokenizer become token streams
 	TrainStage = "train" // a model learns, and is validated
+
+	CompressStage = "compress" // a method of compression makes a smaller model
+	HealStage     = "heal"     // a compressed model learns again
+
 	ScoreStage = "score" // its tasks are scored; the stage is the trial's own
 )
 
@@ -33,7 +37,10 @@ type Stage struct {
 	Train  train.Config // of a training stage: with the tuned settings filled in
 	Seed   uint64       // likewise
 	Data   string       // ID of the stage that it reads; empty for data itself
-	Model  string       // of a score stage: ID of the training stage
+	Model  string       // of a score stage: ID of the stage whose model is scored; of a recipe's: of that which it is given
+	Base   string       // of stages behind a training: its ID
+	Step   *Step        // of a recipe's stage
+	First  int64        // of a stage that heals: the row of the text that it begins with
 	Tuning *Tuning      // of a score stage of a tuned trial
 
 	inputs json.RawMessage
@@ -156,6 +163,7 @@ type scoreInputs struct {
 	Train      string            `json:"train,omitempty"`      // the training stage of a trial that tunes nothing
 	Candidates []string          `json:"candidates,omitempty"` // the training stages that decide
 	Final      []string          `json:"final,omitempty"`      // the training stages of this seed, one of which is scored
+	Recipe     []string          `json:"recipe,omitempty"`     // the last stages of the recipe, one for each of those that may be scored
 	Tasks      []taskInputs      `json:"tasks"`
 	BOS        string            `json:"bos"`
 	Numerics   int               `json:"numerics"`
@@ -174,8 +182,10 @@ const bosSetting = eval.BOSAlways
 type identity struct {
 	trial      *Trial
 	data       *Stage
-	candidates []*Stage // at the first seed, in the order of Trial.Tuned
-	finals     []*Stage // at the trial's own seed, in the same order; one when nothing is tuned
+	candidates []*Stage   // at the first seed, in the order of Trial.Tuned
+	finals     []*Stage   // at the trial's own seed, in the same order; one when nothing is tuned
+	base       *Stage     // the score stage of the model as trained; score itself without a recipe
+	chains     [][]*Stage // the recipe's stages behind each of finals
 	score      *Stage
 }
 
@@ -191,6 +201,12 @@ func (t *Trial) identify(src *sources) (*identity, error) {
 		return nil, err
 	}
 	if err := id.trainings(&in); err != nil {
+		return nil, err
+	}
+	if id.base, err = newStage(ScoreStage, t, in); err != nil {
+		return nil, err
+	}
+	if err := id.recipe(&in); err != nil {
 		return nil, err
 	}
 	if id.score, err = newStage(ScoreStage, t, in); err != nil {

@@ -103,6 +103,14 @@ func (y toy) keep(job *Job, s toyState, o Outcome) error {
 	return job.disk.removeAll(filepath.Join(job.Dir, checkpointDir))
 }
 
+func (toy) Compress(context.Context, *Job) (Outcome, error) {
+	return Outcome{}, errors.New("toys are not compressed")
+}
+
+func (toy) Heal(context.Context, *Job) (Outcome, error) {
+	return Outcome{}, errors.New("toys are not healed")
+}
+
 func (y toy) Score(ctx context.Context, job *Job) (Outcome, error) {
 	s := &scoring{Job: job}
 	if err := s.validation(); err != nil {

@@ -23,6 +23,10 @@ type Trial struct {
 	Residual *arch.Residual // how near the shape came to its budget; nil without one
 	Tuned    []Candidate    // the runs that find the best settings; empty when nothing is tuned
 	First    uint64         // the seed at which they are run
+
+	Recipe      *Recipe     // what becomes of the model after training; nil leaves it as trained
+	Compared    bool        // the spec has recipes: models are also measured for their size
+	Calibration Calibration // of Recipe
 }
 
 // Label names the trial for people: layers=4 sharing=none seed=1.
@@ -44,13 +48,14 @@ func (s *Spec) Trials() []*Trial {
 // trials makes all models of the spec and reports what is wrong with any.
 func (s *Spec) trials(r *report) []*Trial {
 	var all []*Trial
-	points := s.points(r)
+	points, recipes := s.points(r), s.recipes(r)
 	for _, p := range points {
-		shared := s.trial(p, r)
-		for _, seed := range s.Seeds {
-			t := *shared
-			t.Number, t.Seed, t.First = len(all)+1, seed, s.Seeds[0]
-			all = append(all, &t)
+		for _, shared := range s.withRecipes(s.trial(p, r), recipes) {
+			for _, seed := range s.Seeds {
+				t := *shared
+				t.Number, t.Seed, t.First = len(all)+1, seed, s.Seeds[0]
+				all = append(all, &t)
+			}
 		}
 	}
 	r.everywhere(points)
@@ -83,6 +88,7 @@ func (s *Spec) trial(p point, r *report) *Trial {
 	t := &Trial{Keys: keys, Axes: p.keys, Settings: spec.Settings}
 	t.Settings.Data.Vocab = t.Settings.Data.vocab()
 	t.check(own)
+	s.checkRecipes(t, own)
 	r.merge(own, t.point())
 	return t
 }

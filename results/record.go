@@ -25,6 +25,16 @@ const (
 	StatusInvalid  Status = "invalid"  // measured, but not to be believed; the note says why
 )
 
+// An Origin says how a value came to be.
+type Origin string
+
+// The origins of a value.
+const (
+	Measured  Origin = "measured"  // by running the model
+	Computed  Origin = "computed"  // counted from what is stored
+	Inherited Origin = "inherited" // taken over from another measurement, of the same model
+)
+
 // A Record is one measurement of one trial.
 type Record struct {
 	Experiment string            `json:"experiment"`
@@ -39,6 +49,7 @@ type Record struct {
 	Items      string            `json:"items,omitempty"`  // hash of the items file it was computed from
 	Tokens     string            `json:"tokens,omitempty"` // hash of the token stream that was scored
 	Status     Status            `json:"status"`           // ok, diverged, failed, invalid
+	Origin     Origin            `json:"origin,omitempty"` // measured, computed or inherited; empty where nobody asks
 	Note       string            `json:"note,omitempty"`   // why it is not ok, what was truncated, ...
 }
 
