@@ -63,7 +63,7 @@ func TestProblems(t *testing.T) {
 		{"budget out of reach", `total = 60_000`, `total = 70`, `small.toml:10:1: budget.total: `},
 		{"mistyped budget", `total = 60_000`, `total = 60_000_000_000`, `small.toml:10:1: budget.total: 6e+10 is more than 1e+10`},
 		{"two budgets", `total = 60_000`, "total = 60_000\nbody = 50_000", `small.toml:9:2: budget: body and total are given`},
-		{"recipe", `[[view]]`, "[[recipe]]\nname = \"x\"\n[[view]]", `recipe: recipes (compression after training) are not supported`},
+		{"recipe", `[[view]]`, "[[recipe]]\nname = \"x\"\n[[view]]", `recipe.0: stages are missing`},
 		{"claim", `[[view]]`, "[[claim]]\nname = \"x\"\n[[view]]", `claim: claims`},
 		{"mixture without topic", `[model]`, "[data]\nworld.mixture = \"walks\"\n[model]", `tasks: world_recall asks about`},
 		{"value twice", `layers = [2, 4]`, `layers = [2, 2]`, `sweep.layers.1: the value stands twice`},
