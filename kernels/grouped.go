@@ -1,6 +1,9 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // A Grouped is a matrix w [n, k] of whole numbers, with a scale for each group of
 // neighbouring inputs of a row, in the order in which products read it: by
@@ -40,7 +43,10 @@ func PackGrouped(s GroupedSource) *Grouped {
 	}
 	w := &Grouped{n: s.N, k: s.K, bits: s.Bits, group: s.Group}
 	panels := (s.N + panelRows - 1) / panelRows
-	w.words = make([]uint32, panels*w.rowWords()*panelRows)
+	words := panels * w.rowWords() * panelRows
+	if words > 0 { // in huge pages, where the matrix is large
+		w.words = unsafe.Slice((*uint32)(unsafe.Pointer(&NewArena(words).Floats(words)[0])), words)
+	}
 	w.scales = make([]float32, panels*groups*panelRows)
 	if s.Zeros != nil {
 		w.shifts = make([]float32, len(w.scales))
