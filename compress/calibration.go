@@ -164,6 +164,25 @@ func (c *Calibration) gather(m *model.Model, needs Needs, want func(slot string)
 
 // fisher fills in the squared gradients, which are taken text by text.
 func (c *Calibration) fisher(m *model.Model, seen map[string]*Inputs) error {
+	err := c.eachGradient(m, func(slot string, _, g []float32) {
+		if s := seen[slot]; s != nil {
+			s.square(g, len(c.Texts))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for slot, s := range seen {
+		if s.Fisher == nil || !kernels.AllFinite(s.Fisher) {
+			return fmt.Errorf("%s: the calibration text gives no gradient, or one that is NaN or Inf", slot)
+		}
+	}
+	return nil
+}
+
+// eachGradient shows see every matrix w [out, in] with the gradient g of the mean
+// loss of every text, text by text. Texts of one token have none.
+func (c *Calibration) eachGradient(m *model.Model, see func(slot string, w, g []float32)) error {
 	if err := m.Trainable(); err != nil {
 		return fmt.Errorf("gradients are wanted, but %w", err)
 	}
@@ -175,16 +194,10 @@ func (c *Calibration) fisher(m *model.Model, seen map[string]*Inputs) error {
 		}
 		m.NewTape(1, len(text)-1).Backward(text, 1/float32(len(text)-1))
 		for _, p := range m.Params() {
-			slot, ok := strings.CutSuffix(p.Name, ".weight")
-			if s := seen[slot]; ok && s != nil {
-				s.square(p.Grad, len(c.Texts))
+			if slot, ok := strings.CutSuffix(p.Name, ".weight"); ok {
+				see(slot, p.Data, p.Grad)
 			}
 			clear(p.Grad)
-		}
-	}
-	for slot, s := range seen {
-		if s.Fisher == nil || !kernels.AllFinite(s.Fisher) {
-			return fmt.Errorf("%s: the calibration text gives no gradient, or one that is NaN or Inf", slot)
 		}
 	}
 	return nil

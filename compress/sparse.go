@@ -185,6 +185,9 @@ func (s *sparsity) choose(keep []bool, squares []float64, in, at int) {
 
 // keepGreatest marks n of values, the first of those that are the same.
 func keepGreatest(keep []bool, values []float64, n int) {
+	if n == 0 {
+		return
+	}
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
 	least := sorted[len(sorted)-n]
@@ -241,11 +244,11 @@ func keptOf(keep []bool, squares []float64) Notes {
 			count++
 		}
 	}
-	return Notes{"kept": float64(count) / float64(len(keep)), "kept importance": share(kept, all)}
+	return Notes{"kept": float64(count) / float64(len(keep)), "kept importance": portion(kept, all)}
 }
 
-// share is part of whole; 0 of 0 is 1.
-func share(part, whole float64) float64 {
+// portion is part of whole; 0 of 0 is 1.
+func portion(part, whole float64) float64 {
 	if whole == 0 {
 		return 1
 	}

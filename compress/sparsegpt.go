@@ -192,7 +192,7 @@ func (r *removal) notes(dead int) Notes {
 		lost += r.lost[row]
 	}
 	return Notes{
-		"kept": float64(kept) / float64(len(r.keep)), "kept importance": share(all-lost, all),
+		"kept": float64(kept) / float64(len(r.keep)), "kept importance": portion(all-lost, all),
 		"dead inputs": float64(dead),
 	}
 }
