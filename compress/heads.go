@@ -11,7 +11,7 @@ func init() {
 	Methods.Add("heads", Method{
 		About: "the least important attention heads of every block are removed, with their keys and values",
 		Text:  true,
-		New:   func() any { return &heads{Keep: 0.75, Unit: "group", importance: importance{By: "taylor"}} },
+		New:   func() any { return &heads{Keep: 0.75, Unit: "group", worth: worth{By: "taylor"}} },
 	})
 }
 
@@ -23,7 +23,7 @@ type heads struct {
 	// Unit is group, a key-value head with all query heads that it serves, or
 	// query: as many query heads of each key-value head, all of which stay.
 	Unit string `stage:"unit"`
-	importance
+	worth
 }
 
 func (h *heads) Check() error {
@@ -33,7 +33,7 @@ func (h *heads) Check() error {
 	if err := oneOf("unit", h.Unit, []string{"group", "query"}); err != nil {
 		return err
 	}
-	return h.importance.Check()
+	return h.worth.Check()
 }
 
 // Model implements ModelMethod.

@@ -6,7 +6,7 @@ func init() {
 	Methods.Add("hidden", Method{
 		About: "the least important hidden units of every feed-forward part are removed",
 		Text:  true,
-		New:   func() any { return &hidden{Keep: 0.75, importance: importance{By: "taylor"}} },
+		New:   func() any { return &hidden{Keep: 0.75, worth: worth{By: "taylor"}} },
 	})
 }
 
@@ -15,14 +15,14 @@ func init() {
 // model of the same kind.
 type hidden struct {
 	Keep float64 `stage:"keep"` // share of the units of each block, rounded to whole ones, halves down
-	importance
+	worth
 }
 
 func (h *hidden) Check() error {
 	if err := checkShare(h.Keep); err != nil {
 		return err
 	}
-	return h.importance.Check()
+	return h.worth.Check()
 }
 
 // Model implements ModelMethod.

@@ -136,7 +136,7 @@ func TestQueryHeads(t *testing.T) {
 func TestTaylorIsTheSlopeOfTheLoss(t *testing.T) {
 	m, cal := small(t), someText()
 	cal.Texts = cal.Texts[:1]
-	by := importance{By: "taylor"}
+	by := worth{By: "taylor"}
 	all, err := by.of(m, cal, "ffn.down", 1)
 	if err != nil {
 		t.Fatal(err)

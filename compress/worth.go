@@ -8,10 +8,10 @@ import (
 	"plumb/model"
 )
 
-// importance measures what heads and hidden units do for a model. Both write into
+// worth measures what heads and hidden units do for a model. Both write into
 // the residual stream through a matrix [width, units·channels], and what follows
 // is about the channels of a unit in this matrix, W, and their activations, a.
-type importance struct {
+type worth struct {
 	// By is taylor: the mean over texts of |Σ a·g|, where g is the gradient of the
 	// loss; it is what the loss would change by without the unit, to first order
 	// (Michel et al. 2019, section 4.1; Molchanov et al. 2017). Or activation: the
@@ -19,18 +19,18 @@ type importance struct {
 	By string `stage:"by"`
 }
 
-func (i *importance) Check() error { return oneOf("by", i.By, []string{"taylor", "activation"}) }
+func (w *worth) Check() error { return oneOf("by", w.By, []string{"taylor", "activation"}) }
 
 // of returns the importance [blocks][units] of what enters the matrix called part
 // in every block of the dense model m.
-func (i *importance) of(m *model.Model, cal *Calibration, part string, channels int) ([][]float64, error) {
+func (w *worth) of(m *model.Model, cal *Calibration, part string, channels int) ([][]float64, error) {
 	all := make([][]float64, m.Config().BlockCount())
 	block := map[string]int{}
 	for b := range all {
 		block[blockSlot(b, part)] = b
 	}
 	var err error
-	if i.By == "taylor" {
+	if w.By == "taylor" {
 		err = taylor(all, m, cal, block, channels)
 	} else {
 		err = activation(all, m, cal, block, channels)
@@ -119,7 +119,7 @@ func added(w *model.Dense, in *Inputs, from, channels int) float64 {
 }
 
 // kept tells which share of the importance in all blocks is that of kept units.
-func (i *importance) kept(all [][]float64, kept [][]int) float64 {
+func (w *worth) kept(all [][]float64, kept [][]int) float64 {
 	part, whole := 0.0, 0.0
 	for b, units := range all {
 		for _, v := range units {
