@@ -143,6 +143,9 @@ func (s *Spec) checkViews(r *report, all []*Trial) {
 		s.checkMetrics(r, at, view, all)
 		s.checkKeys(r, join(at, "rows"), view.Rows, all)
 		s.checkKeys(r, join(at, "cols"), view.Cols, all)
+		for key := range view.Against {
+			s.checkKeys(r, join(at, "against."+key), key, all)
+		}
 		for key := range view.Where {
 			s.checkKeys(r, join(at, "where."+key), key, all)
 		}

@@ -93,6 +93,7 @@ func views() map[string]results.View {
 		"bars-row":        {Metrics: []string{"world_walk1/acc", "world_walk2/acc", "world_walk3/acc"}, Rows: "name", Cols: "metric", Figure: "bars", Width: "page"},
 		"lines-grid":      {Metric: "world_walk*/acc", Rows: "layers", Cols: "metric", Figure: "lines", Width: "page"},
 		"lines-names":     {Metrics: []string{"world_walk2/acc", "world_walk3/acc", "world_walk4/acc"}, Rows: "name", Cols: "metric", Figure: "lines", Width: "page"},
+		"pareto":          {Metrics: both, Rows: "layers, sharing", Figure: "pareto", Width: "page"},
 		"curves":          {Metric: "train/loss", Rows: "layers", Figure: "curves", Where: map[string]any{"sharing": "none"}},
 		"curves-valid":    {Metric: "valid/loss", Rows: "layers", Cols: "sharing", Figure: "curves", Axis: "log", Width: "page"},
 	}
@@ -247,7 +248,7 @@ func TestDrawRefuses(t *testing.T) {
 		records    []results.Record
 		view       results.View
 	}{
-		{"unknown kind", `no kind of figure named "line" (have bars, curves, lines); did you mean "lines"?`, words, results.View{Figure: "line"}},
+		{"unknown kind", `no kind of figure named "line" (have bars, curves, lines, pareto); did you mean "lines"?`, words, results.View{Figure: "line"}},
 		{"nothing has a value", "nothing to draw: no m has a value", lost, results.View{Figure: "lines"}},
 		{"nothing has a bar", "nothing to draw: no m has a value", lost, results.View{Figure: "bars"}},
 		{"values beyond paper", "cannot be drawn", huge, results.View{Figure: "lines"}},

@@ -51,7 +51,11 @@ func (v View) build(l *layout, records []Record, items ItemSource) (*Table, erro
 	notes := &footnotes{}
 	l.annotate(t, groups, notes, f)
 	t.Notes = notes.attach(t)
+	if err := t.addDifferences(v, groups); err != nil {
+		return nil, err
+	}
 	t.caption(chance)
+	t.Caption = append(append(t.Caption, v.againstCaption()...), originCaption(l.records)...)
 	if t.Title == "" {
 		t.Title = l.title()
 	}
@@ -273,6 +277,27 @@ func (t *Table) metricCaptions(chance map[string]float64) (captions []string) {
 		captions = append(captions, c.Metric+": "+strings.Join(parts, ", ")+".")
 	})
 	return captions
+}
+
+// originCaption says of each origin which metrics have it, where records say.
+func originCaption(records []Record) []string {
+	var parts []string
+	for _, origin := range []Origin{Measured, Computed, Inherited} {
+		var metrics []string
+		for _, r := range records {
+			if r.Origin == origin && !slices.Contains(metrics, r.Metric) {
+				metrics = append(metrics, r.Metric)
+			}
+		}
+		if len(metrics) > 0 {
+			slices.Sort(metrics)
+			parts = append(parts, string(origin)+": "+strings.Join(metrics, ", "))
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []string{"Where a number is from: " + strings.Join(parts, "; ") + "."}
 }
 
 // counts is "n = 400" or the range of n over the cells of a metric.

@@ -22,6 +22,7 @@ type View struct {
 	Rows    string         `toml:"rows" json:"rows,omitempty"`       // a key, or several with commas between; also metric, seed, trial, experiment
 	Cols    string         `toml:"cols" json:"cols,omitempty"`       // likewise; empty for one column
 	Where   map[string]any `toml:"where" json:"where,omitempty"`     // key → the value, or list of values, that it must have; a list also orders
+	Against map[string]any `toml:"against" json:"against,omitempty"` // key → value: each row is also compared with that row, in columns of differences
 	Best    string         `toml:"best" json:"best,omitempty"`       // what is compared for bold: "table", "row", "column", "none"; default table, or the column when there are several metrics
 
 	Figure    string `toml:"figure" json:"figure,omitempty"`       // kind of figure: lines, bars, curves; empty for none
