@@ -63,9 +63,13 @@ func WriteCurve(path string, c Curve) error {
 		return err
 	}
 	var b bytes.Buffer
-	b.Write(seal(curveHeader{curveFormat, c, len(c.Points)}))
+	if err := writeSealed(&b, curveHeader{curveFormat, c, len(c.Points)}); err != nil {
+		return err
+	}
 	for _, p := range c.Points {
-		b.Write(seal(p))
+		if err := writeSealed(&b, p); err != nil {
+			return err
+		}
 	}
 	return atomicfile.Write(path, b.Bytes())
 }
@@ -81,26 +85,31 @@ func ReadCurve(path string) (Curve, error) {
 
 // parseCurve reads the bytes of the file called path.
 func parseCurve(path string, data []byte) (Curve, error) {
-	lines, torn := sealedLines(data)
+	lines, whole, torn := sealedLines(data)
 	corrupt := func(line int, err error) (Curve, error) {
 		return Curve{}, &CorruptError{File: path, Line: line, Reason: err.Error()}
 	}
-	if torn > 0 || len(lines) == 0 {
-		return corrupt(len(lines)+1, errors.New("the file is cut off"))
+	if torn > 0 || whole == 0 {
+		return corrupt(whole+1, errors.New("the file is cut off"))
 	}
-	var head curveHeader
-	if err := unseal(lines[0], &head); err != nil {
-		return corrupt(1, err)
-	}
-	if head.Format != curveFormat || head.Count != len(lines)-1 {
-		return corrupt(1, fmt.Errorf("format %q with %d points, but this program reads %q and there are %d", head.Format, head.Count, curveFormat, len(lines)-1))
-	}
-	c := head.Curve
-	c.Points = make([]Point, head.Count)
-	for i, line := range lines[1:] {
-		if err := unseal(line, &c.Points[i]); err != nil {
-			return corrupt(i+2, err)
+	var c Curve
+	for i, line := range lines {
+		if i == 0 {
+			var head curveHeader
+			if err := unseal(line, &head); err != nil {
+				return corrupt(1, err)
+			}
+			if head.Format != curveFormat || head.Count != whole-1 {
+				return corrupt(1, fmt.Errorf("format %q with %d points, but this program reads %q and there are %d", head.Format, head.Count, curveFormat, whole-1))
+			}
+			c = head.Curve
+			continue
 		}
+		var p Point
+		if err := unseal(line, &p); err != nil {
+			return corrupt(i+1, err)
+		}
+		c.Points = append(c.Points, p)
 	}
 	if err := c.Check(); err != nil {
 		return corrupt(0, err)

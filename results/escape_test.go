@@ -35,8 +35,8 @@ func payloads() []string {
 	return list
 }
 
-// hostile is a table with s in every field that a spec or a file can fill.
-func hostile(t *testing.T, s string) *Table {
+// tableOf is a table with s in every field that a spec or a file can fill.
+func tableOf(t *testing.T, s string) *Table {
 	t.Helper()
 	if s == "" {
 		s = "empty"
@@ -81,7 +81,7 @@ func TestNamesStayText(t *testing.T) {
 		}
 		t.Run(format, func(t *testing.T) {
 			for _, s := range payloads() {
-				check(t, s, written(t, hostile(t, s), format))
+				check(t, s, written(t, tableOf(t, s), format))
 			}
 		})
 	}

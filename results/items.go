@@ -101,9 +101,13 @@ func (x Items) Encode() ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	b.Write(seal(itemsHeader{itemsFormat, x.Task, x.Version, x.Protocol, len(x.Items)}))
+	if err := writeSealed(&b, itemsHeader{itemsFormat, x.Task, x.Version, x.Protocol, len(x.Items)}); err != nil {
+		return nil, err
+	}
 	for _, item := range x.Items {
-		b.Write(seal(item))
+		if err := writeSealed(&b, item); err != nil {
+			return nil, fmt.Errorf("task %s: %w", x.Task, err)
+		}
 	}
 	return b.Bytes(), nil
 }
@@ -171,33 +175,46 @@ func ReadItemsFile(path string) (Items, error) {
 
 // parseItems reads the bytes of the file called path.
 func parseItems(path string, data []byte) (Items, error) {
-	lines, torn := sealedLines(data)
+	lines, whole, torn := sealedLines(data)
 	corrupt := func(line int, err error) (Items, error) {
 		return Items{}, &CorruptError{File: path, Line: line, Reason: err.Error()}
 	}
-	if torn > 0 || len(lines) == 0 {
-		return corrupt(len(lines)+1, errors.New("the file is cut off"))
+	if torn > 0 || whole == 0 {
+		return corrupt(whole+1, errors.New("the file is cut off"))
 	}
-	var head itemsHeader
-	if err := unseal(lines[0], &head); err != nil {
-		return corrupt(1, err)
-	}
-	if head.Format != itemsFormat {
-		return corrupt(1, fmt.Errorf("format %q, but this program reads %q", head.Format, itemsFormat))
-	}
-	if head.Count != len(lines)-1 {
-		return corrupt(0, fmt.Errorf("%d items, but its header says %d", len(lines)-1, head.Count))
-	}
-	x := Items{Task: head.Task, Version: head.Version, Protocol: head.Protocol, Items: make([]Item, head.Count)}
-	for i, line := range lines[1:] {
-		if err := unseal(line, &x.Items[i]); err != nil {
-			return corrupt(i+2, err)
+	var x Items
+	for i, line := range lines {
+		if i == 0 {
+			head, err := readItemsHeader(line)
+			if err != nil {
+				return corrupt(1, err)
+			}
+			if head.Count != whole-1 {
+				return corrupt(0, fmt.Errorf("%d items, but its header says %d", whole-1, head.Count))
+			}
+			x = Items{Task: head.Task, Version: head.Version, Protocol: head.Protocol}
+			continue
 		}
+		var item Item
+		if err := unseal(line, &item); err != nil {
+			return corrupt(i+1, err)
+		}
+		x.Items = append(x.Items, item)
 	}
 	if err := x.Check(); err != nil {
 		return corrupt(0, err)
 	}
 	return x, nil
+}
+
+func readItemsHeader(line []byte) (head itemsHeader, err error) {
+	if err := unseal(line, &head); err != nil {
+		return head, err
+	}
+	if head.Format != itemsFormat {
+		return head, fmt.Errorf("format %q, but this program reads %q", head.Format, itemsFormat)
+	}
+	return head, nil
 }
 
 // Scores returns one number an item whose mean is the metric (its part behind

@@ -110,7 +110,9 @@ func Encode(records ...Record) ([]byte, error) {
 		if err := r.Check(); err != nil {
 			return nil, err
 		}
-		b.Write(seal(r))
+		if err := writeSealed(&b, r); err != nil {
+			return nil, err
+		}
 	}
 	return b.Bytes(), nil
 }
@@ -207,7 +209,7 @@ func ReadRecords(path string) (records []Record, torn int, err error) {
 
 // parseRecords reads the bytes of the file called path.
 func parseRecords(path string, data []byte) (records []Record, torn int, err error) {
-	lines, torn := sealedLines(data)
+	lines, _, torn := sealedLines(data)
 	for i, line := range lines {
 		var r Record
 		err := unseal(line, &r)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 )
 
@@ -53,9 +54,26 @@ func seal(v any) []byte {
 	return append(line, sealEnd+"\n"...)
 }
 
+// maxLine is the most bytes of a sealed line. The items of real tasks take a few
+// hundred, an item of 256 choices 30,000.
+const maxLine = 1 << 18
+
+// writeSealed appends v as a sealed line to b.
+func writeSealed(b *bytes.Buffer, v any) error {
+	line := seal(v)
+	if len(line) > maxLine {
+		return fmt.Errorf("a line of %d bytes (%.60s...); at most %d can be stored", len(line), line, maxLine)
+	}
+	b.Write(line)
+	return nil
+}
+
 // unseal checks a sealed line (without its newline) and decodes it into v,
 // refusing fields that v does not have.
 func unseal(line []byte, v any) error {
+	if len(line) >= maxLine {
+		return fmt.Errorf("a line of %d bytes; at most %d are allowed", len(line), maxLine)
+	}
 	tail := len(sealStart) + sealDigits + len(sealEnd)
 	if len(line) < 1+tail || !bytes.HasSuffix(line, []byte(sealEnd)) {
 		return fmt.Errorf("the line does not end with its checksum")
@@ -98,17 +116,22 @@ func encodeJSON(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// sealedLines returns the lines of a file without their newlines, and how many
-// bytes follow the last newline: an unfinished line, torn off by a crash.
-func sealedLines(data []byte) (lines [][]byte, torn int) {
-	for len(data) > 0 {
-		line, rest, whole := bytes.Cut(data, []byte("\n"))
-		if !whole {
-			return lines, len(line)
+// sealedLines yields the lines of a file without their newlines, by their
+// numbers from 0. whole is how many there are, torn how many bytes follow the
+// last newline: an unfinished line, torn off by a crash.
+func sealedLines(data []byte) (lines iter.Seq2[int, []byte], whole, torn int) {
+	end := bytes.LastIndexByte(data, '\n') + 1
+	lines = func(yield func(int, []byte) bool) {
+		rest := data[:end]
+		for i := 0; len(rest) > 0; i++ {
+			line, after, _ := bytes.Cut(rest, []byte("\n"))
+			if !yield(i, line) {
+				return
+			}
+			rest = after
 		}
-		lines, data = append(lines, line), rest
 	}
-	return lines, 0
+	return lines, bytes.Count(data[:end], []byte("\n")), len(data) - end
 }
 
 // validText says what is wrong with strings that are to be stored: JSON would

@@ -10,12 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"plumb/internal/golden"
+	"plumb/internal/hostile"
 )
 
 // open writes data to a file and opens it.
@@ -115,16 +115,7 @@ func TestFloat32Refuses(t *testing.T) {
 func TestEveryTruncationIsRefused(t *testing.T) {
 	metadata, tensors := example()
 	file := write(t, metadata, tensors)
-	var f File
-	if err := f.parse(file); err != nil {
-		t.Fatal(err)
-	}
-	for n := range file {
-		var f File
-		if err := f.parse(file[:n]); err == nil {
-			t.Errorf("cut to %d of %d bytes, and nobody noticed", n, len(file))
-		}
-	}
+	hostile.Cut(t, file, func(data []byte) error { return new(File).parse(data) })
 	if err := new(File).parse(append(slices.Clone(file), 0)); err == nil {
 		t.Error("a byte too many, and nobody noticed")
 	}
@@ -167,8 +158,8 @@ func (b *builder) zeros(n int) []byte {
 	return append(b.data, make([]byte, n)...)
 }
 
-// hostile are files that are to be refused, each with what the error must say.
-func hostile() map[string]struct {
+// refused are files that are to be refused, each with what the error must say.
+func refused() map[string]struct {
 	data []byte
 	want string
 } {
@@ -225,7 +216,7 @@ func hostile() map[string]struct {
 }
 
 func TestHostileFilesAreRefused(t *testing.T) {
-	for name, test := range hostile() {
+	for name, test := range refused() {
 		t.Run(name, func(t *testing.T) {
 			_, err := open(t, test.data)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -368,34 +359,39 @@ func TestVocabularies(t *testing.T) {
 }
 
 // What is in a file of a megabyte takes less than 64 MiB, whatever it claims.
-func TestMemoryStaysBounded(t *testing.T) {
-	const size = 1 << 20
+func TestMemory(t *testing.T) {
 	fill := func(b *builder, step func(i int)) []byte {
-		for i := 0; len(b.data) < size; i++ {
+		for i := 0; len(b.data) < hostile.Size-64; i++ {
 			step(i)
 		}
 		return b.data
 	}
-	empty := newFile(3, 0, 1).text("a").u32(9, 8).u64((size - 60) / 8)
-	keys := newFile(3, 0, 65000)
-	nested := newFile(3, 0, 1).text("a").u32(9, 9).u64((size - 100) / 12)
-	tensors := newFile(3, 25000, 0)
+	const left = hostile.Size - 200
+	numbers := func(kind uint32, each uint64) []byte {
+		b := newFile(3, 0, 1).text("a").u32(9, kind).u64(left / each)
+		return append(b.data, make([]byte, left)...)
+	}
+	keys, tensors, ranks, arrays, claims := newFile(3, 0, 65000), newFile(3, 25000, 0), newFile(3, 17000, 0), newFile(3, 0, 42000), newFile(3, 0, 1)
+	lists := newFile(3, 0, 1).text("a").u32(9, 9).u64(left / 13)
+	texts := newFile(3, 0, 1).text("a").u32(9, 8).u64(left / 9)
 	files := map[string][]byte{
-		"empty texts":   fill(empty, func(int) { empty.u64(0) }),
-		"short keys":    fill(keys, func(i int) { keys.text(fmt.Sprintf("%05x", i)).u32(0).data = append(keys.data, 1) }),
-		"empty arrays":  fill(nested, func(int) { nested.u32(9).u64(0) }),
-		"small tensors": fill(tensors, func(i int) { tensors.tensor(fmt.Sprintf("%05x", i), 0, uint64(32*i), 1) }),
+		"short keys":     fill(keys, func(i int) { keys.text(fmt.Sprintf("%05x", i)).u32(0).data = append(keys.data, 1) }),
+		"arrays by key":  fill(arrays, func(i int) { arrays.text(fmt.Sprintf("%x", i)).u32(9, 0).u64(0) }),
+		"small tensors":  fill(tensors, func(i int) { tensors.tensor(fmt.Sprintf("%05x", i), 0, uint64(32*i), 1) }),
+		"ranks":          fill(ranks, func(i int) { ranks.tensor(fmt.Sprintf("%x", i), 0, uint64(32*i), 1, 1, 1, 1) }),
+		"empty texts":    numbers(8, 8),
+		"short texts":    fill(texts, func(int) { texts.text("a") }),
+		"empty arrays":   numbers(9, 12),
+		"arrays of one":  fill(lists, func(int) { lists.u32(0).u64(1).data = append(lists.data, 1) }),
+		"arrays, 4 deep": fill(claims.text("a").u32(9, 9).u64(1).u32(9).u64(1).u32(9).u64(left/12), func(int) { claims.u32(0).u64(0) }),
+		"bytes":          numbers(0, 1),
+		"bools":          numbers(7, 1),
+		"doubles":        numbers(12, 8),
 	}
-	for name, data := range files {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		new(File).parse(data)
-		runtime.ReadMemStats(&after)
-		if taken := after.TotalAlloc - before.TotalAlloc; taken > 64<<20 {
-			t.Errorf("%s: %d MiB were allocated for 1 MiB", name, taken>>20)
-		}
+	for name, file := range refused() {
+		files[name] = append(file.data, make([]byte, hostile.Size)...)[:hostile.Size]
 	}
+	hostile.Bounded(t, files, func(data []byte) error { return new(File).parse(data) })
 }
 
 // Whatever the bytes are, Open refuses them or all it lists can be read.
@@ -403,7 +399,7 @@ func FuzzParse(f *testing.F) {
 	metadata, tensors := example()
 	f.Add(write(f, metadata, tensors))
 	f.Add(write(f, metadata[:3], nil))
-	for _, test := range hostile() {
+	for _, test := range refused() {
 		f.Add(test.data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
