@@ -135,13 +135,30 @@ func (c *Calibration) gather(m *model.Model, needs Needs, want func(slot string)
 	if c == nil || len(c.Texts) == 0 {
 		return nil, errNoText
 	}
-	seen := map[string]*Inputs{}
+	seen, err := watchers(m, needs, want).after(m, func(see model.Observer) error { return m.Observe(c.Texts, see) })
+	if err == nil && needs&Gradients != 0 {
+		err = c.fisher(m, seen)
+	}
+	return seen, err
+}
+
+// watched is what some slots were given.
+type watched map[string]*Inputs
+
+// watchers are those for the slots of m that want says.
+func watchers(m *model.Model, needs Needs, want func(slot string) bool) watched {
+	seen := watched{}
 	for _, s := range m.Places() {
 		if _, in := s.Matrix.Shape(); want(s.Name) {
 			seen[s.Name] = newInputs(s.Name, in, needs)
 		}
 	}
-	err := m.Observe(c.Texts, func(slot string, x []float32, rows int) {
+	return seen
+}
+
+// after lets watchers see what show shows them of m.
+func (seen watched) after(m *model.Model, show func(see model.Observer) error) (map[string]*Inputs, error) {
+	err := show(func(slot string, x []float32, rows int) {
 		if s := seen[slot]; s != nil {
 			s.see(x, rows)
 		}
@@ -155,9 +172,6 @@ func (c *Calibration) gather(m *model.Model, needs Needs, want func(slot string)
 				return nil, err
 			}
 		}
-	}
-	if needs&Gradients != 0 {
-		return seen, c.fisher(m, seen)
 	}
 	return seen, nil
 }

@@ -72,6 +72,7 @@ type walk struct {
 	inputs  map[string]*Inputs // of all slots, where the walk is parallel
 	at      func(place string) MatrixMethod
 	changes []Change
+	front   *front // where the text has come to, in a walk that is not parallel
 
 	done, all int // matrices
 }
@@ -205,7 +206,7 @@ func (w *walk) group(slots []string, needs Needs) error {
 	inputs := w.inputs
 	if inputs == nil && needs != Nothing {
 		var err error
-		inputs, err = w.cal.gather(w.model, needs, func(slot string) bool { return slices.Contains(slots, slot) })
+		inputs, err = w.look(slots, needs)
 		if err != nil {
 			return err
 		}

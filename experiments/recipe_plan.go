@@ -28,16 +28,16 @@ func (e *estimator) healing(n *node) float64 {
 // processor seconds, beside the passes over its calibration text.
 const compressPerWeight = 4e-7
 
-// groupsPerBlock is how many groups of matrices of a block see the same inputs:
-// each has its own pass over the calibration text.
-const groupsPerBlock = 4
+// passes is how often the calibration text goes through a layer: once for each of
+// the four groups of its matrices that see the same inputs, once to come to the
+// next one, and once to begin.
+const passes = 6
 
 // compressing is the processor time of a stage that compresses, in seconds.
 func (e *estimator) compressing(n *node) float64 {
 	t := n.serves[0].trial
 	cost := compressPerWeight * float64(t.Shape.Params().Body)
 	if n.stage.Step.Calibrates() {
-		passes := float64(groupsPerBlock * t.Shape.BlockCount())
 		cost += passes * float64(t.Calibration.Tokens) * t.Shape.ForwardFLOPs(t.Shape.Context) / e.plan.Probe.speed(t.Shape).Scoring
 	}
 	return cost

@@ -104,6 +104,15 @@ func (w *watched) look(x []float32, rows int) {
 	w.see(w.slot, x[:rows*in], rows)
 }
 
+// ObserveLayer runs layer number layer alone on the states x [tokens, width] of
+// each text, which it does not change, and shows see what enters the matrices of
+// its block, as Observe does.
+func (m *Model) ObserveLayer(layer int, texts [][]float32, see Observer) {
+	m.mustNotBeFrozen("ObserveLayer")
+	defer m.watch(see)()
+	m.RunLayer(layer, texts)
+}
+
 // States runs a text through m and returns the residual stream: what each layer
 // was given and, last, what the last layer gave, [layers+1][tokens, width].
 func (m *Model) States(text []int32) ([][]float32, error) {
