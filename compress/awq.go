@@ -82,6 +82,14 @@ func (a *awq) Prepare(m *model.Model, cal *Calibration) (*model.Model, Notes, er
 	return d.model, Notes{"scaled places": float64(len(all)), "mean power": mean, "mean error kept": gain}, nil
 }
 
+// prepared implements preparing.
+func (a *awq) prepared(o model.Outline, _ []string) (model.Outline, error) {
+	if !a.Scale {
+		return o, nil
+	}
+	return draftOf(o)
+}
+
 // search scales f by the best power, and returns it and what share of the error of
 // plain rounding it leaves.
 func (a *awq) search(d *draft, f fold, size []float64, s *states) (power, left float64) {

@@ -79,6 +79,8 @@ func TestEveryMethod(t *testing.T) {
 			if a, b := score(t, read, rows, from), score(t, one, rows, from); a != b {
 				t.Errorf("read from its file it scores %v, %v before", a, b)
 			}
+			foresight, err := w.Foresee(m.Outline())
+			sameOutline(t, foresight, err, one)
 			if len(changes) == 0 {
 				t.Error("nothing is told of what became of the matrices")
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"plumb/arch"
 	"plumb/model"
 )
 
@@ -18,7 +19,7 @@ type fold struct {
 	arrays []string // to be divided by rows, those that the model has of them
 }
 
-// folds lists the folds of a block of m, in the order of a forward pass:
+// folds lists the folds of a block, in the order of a forward pass:
 //
 //	norm before attention → q, k, v      unless norms follow the sums
 //	v → attention's output               where each query head has its own values
@@ -26,8 +27,7 @@ type fold struct {
 //	up → down                            where the activation is linear in up, or ReLU
 //
 // A block whose parts share one norm has one fold into all that reads it.
-func folds(m *model.Model, block int) []fold {
-	c := m.Config()
+func folds(c arch.Config, block int) []fold {
 	at := func(parts ...string) []string {
 		for i, part := range parts {
 			parts[i] = fmt.Sprintf("blocks.%d.%s", block, part)
@@ -66,6 +66,23 @@ func folds(m *model.Model, block int) []fold {
 type draft struct {
 	model  *model.Model
 	arrays map[string]model.Array
+}
+
+// draftOf is the outline of a draft. A form would be lost in it, but for a mask: its
+// zeros stay.
+func draftOf(o model.Outline) (model.Outline, error) {
+	var dense []model.Place
+	for _, p := range o.Slots() {
+		if p.Block < 0 || p.Form == nil {
+			continue
+		}
+		if p.Kind() != "masked" {
+			return o, fmt.Errorf("%s is in form %s, through which no scales can be moved: put this stage before, or take one that moves none", p.Name, p.Kind())
+		}
+		p.Form, p.Open = nil, false
+		dense = append(dense, p)
+	}
+	return o.With(dense...), nil
 }
 
 // newDraft copies m.
@@ -118,7 +135,7 @@ func (d *draft) scale(f fold, s []float32) {
 func whichFolds(m *model.Model, keep func(fold) bool) []fold {
 	var all []fold
 	for block := range m.Config().BlockCount() {
-		all = append(all, folds(m, block)...)
+		all = append(all, folds(m.Config(), block)...)
 	}
 	return slices.DeleteFunc(all, func(f fold) bool { return !keep(f) })
 }

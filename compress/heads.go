@@ -62,6 +62,14 @@ func (h *heads) Model(m *model.Model, cal *Calibration) (*model.Model, Notes, er
 	}, err
 }
 
+func (h *heads) outline(o model.Outline) (model.Outline, error) {
+	cfg, err := h.shape(o.Config)
+	if err != nil {
+		return o, err
+	}
+	return cutOutline(o, cfg, "attention.")
+}
+
 // shape is what becomes of that of a model.
 func (h *heads) shape(cfg arch.Config) (arch.Config, error) {
 	each := cfg.Heads / cfg.KVHeads

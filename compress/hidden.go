@@ -55,6 +55,16 @@ func (h *hidden) Model(m *model.Model, cal *Calibration) (*model.Model, Notes, e
 	}, err
 }
 
+func (h *hidden) outline(o model.Outline) (model.Outline, error) {
+	units, err := remaining(h.Keep, o.Config.Hidden, "hidden units")
+	if err != nil {
+		return o, err
+	}
+	cfg := o.Config
+	cfg.Hidden = units
+	return cutOutline(o, cfg, "ffn.")
+}
+
 func (h *hidden) cut(p *parts, block int, units []int) error {
 	if p.cfg.Gated() {
 		if err := p.cut(blockSlot(block, "ffn.gate"), units, nil); err != nil {

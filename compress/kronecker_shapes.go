@@ -1,7 +1,6 @@
 package compress
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -110,34 +109,43 @@ func divisor(n, most int) int {
 	return most
 }
 
-// foresee implements placedForeseer. Orders are taken to be stored wherever they
+// formAt implements placedForeseer. Orders are taken to be stored wherever they
 // are searched and cannot be folded.
-func (k *kronecker) foresee(m *model.Model, slots []model.Slot) (all []Prospect) {
+func (k *kronecker) formAt(p model.Place) (form model.Form, stays bool, err error) {
 	shapes, err := shapesNamed(k.Shape)
-	for _, s := range slots {
-		out, in := s.Matrix.Shape()
-		p := Prospect{Slot: s.Name, Form: "dense", Weights: out * in, Bytes: 4 * out * in}
-		shape, ok := shapes.of(s.Name, s.Block, out, in)
-		if k.Terms > 0 {
-			shape.Terms = k.Terms
-		}
-		switch {
-		case err != nil || ok && shape.Validate(out, in) != nil:
-			p = Prospect{Slot: s.Name, Problem: cmp.Or(err, shape.Validate(out, in))}
-		case ok && shape.Weights() < out*in:
-			hidden := s.Block >= 0 && strings.Contains(s.Name, ".ffn.")
-			down := strings.HasSuffix(s.Name, ".down")
-			searched := k.Permute != "identity"
-			form := model.KroneckerForm(shape, searched && shape.M2 > 1 && !(hidden && !down), searched && shape.N2 > 1 && !(hidden && down))
-			p.Form = form.Kind()
-			p.Weights, p.Bytes, p.Problem = model.SizeOf(form, out, in)
-		}
-		all = append(all, p)
-		if s.Name == "embedding" && ok && shapes.untie && m.Config().TiedHead {
-			all = append(all, Prospect{Slot: "head", Form: "dense", Weights: out * in, Bytes: 4 * out * in})
-		}
+	if err != nil {
+		return nil, false, err
 	}
-	return all
+	shape, ok := shapes.of(p.Name, p.Block, p.Out, p.In)
+	if !ok {
+		return nil, true, nil
+	}
+	if k.Terms > 0 {
+		shape.Terms = k.Terms
+	}
+	if err := shape.Validate(p.Out, p.In); err != nil {
+		return nil, false, err
+	}
+	if shape.Weights() >= p.Out*p.In {
+		return nil, false, nil
+	}
+	if err := searchable(shape, k.Permute); err != nil {
+		return nil, false, err
+	}
+	hidden := p.Block >= 0 && strings.Contains(p.Name, ".ffn.")
+	down := strings.HasSuffix(p.Name, ".down")
+	searched := k.Permute != "identity"
+	return model.KroneckerForm(shape, searched && shape.M2 > 1 && !(hidden && !down), searched && shape.N2 > 1 && !(hidden && down)), false, nil
+}
+
+// prepared implements preparing: where the table of a layout that keeps the output
+// matrix dense is changed, that gets one of its own.
+func (k *kronecker) prepared(o model.Outline, on []string) (model.Outline, error) {
+	shapes, err := shapesNamed(k.Shape)
+	if table := o.Slots()[0]; err == nil && shapes.untie && table.Matches(on) {
+		return o.Untied(), nil
+	}
+	return o, err
 }
 
 // CountKronecker is how many weights a model of shape c stores when a stage

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"plumb/arch"
 	"plumb/kernels"
@@ -45,13 +46,9 @@ func (l *layers) Check() error {
 
 // Model implements ModelMethod.
 func (l *layers) Model(m *model.Model, cal *Calibration) (*model.Model, Notes, error) {
-	blocks := m.Config().BlockCount()
-	n, err := remaining(l.Keep, blocks, "layers with blocks of their own")
+	n, err := l.count(m.Config())
 	if err != nil {
 		return nil, nil, err
-	}
-	if blocks-n > blocks-l.Protect {
-		return nil, nil, fmt.Errorf("keep=%v of %d blocks leaves %d, but protect=%d of them stay", l.Keep, blocks, n, l.Protect)
 	}
 	kept, notes, err := l.choose(m, cal, n)
 	if err != nil {
@@ -67,6 +64,48 @@ func (l *layers) Model(m *model.Model, cal *Calibration) (*model.Model, Notes, e
 	p.moveBlocks(kept)
 	smaller, err := p.assemble()
 	return smaller, notes, err
+}
+
+// outline takes the first blocks for those that stay. Which do shows in the text,
+// and so does whether windows and scales by layer allow it.
+func (l *layers) outline(o model.Outline) (model.Outline, error) {
+	n, err := l.count(o.Config)
+	if err != nil {
+		return o, err
+	}
+	cfg := o.Config
+	cfg.Layers = n * cfg.Layers / cfg.BlockCount()
+	return inBlocks(o, cfg, spread([]int{0}, n), n < o.Config.BlockCount()), nil
+}
+
+// inBlocks is o in a shape of which block b has the forms of block from[b], which
+// are a guess where open.
+func inBlocks(o model.Outline, cfg arch.Config, from []int, open bool) model.Outline {
+	forms := map[string]model.Place{}
+	for _, p := range o.Slots() {
+		forms[p.Name] = p
+	}
+	next := model.OutlineOf(cfg)
+	var places []model.Place
+	for _, p := range next.Slots() {
+		was := p.Name
+		if p.Block >= 0 {
+			was = blockSlot(from[p.Block], strings.TrimPrefix(p.Name, blockSlot(p.Block, "")))
+		}
+		p.Form, p.Open = forms[was].Form, forms[was].Open || open && forms[was].Form != nil && p.Block >= 0
+		places = append(places, p)
+	}
+	return next.With(places...)
+}
+
+// count is how many blocks stay.
+func (l *layers) count(cfg arch.Config) (int, error) {
+	blocks := cfg.BlockCount()
+	n, err := remaining(l.Keep, blocks, "layers with blocks of their own")
+	if err == nil && n < l.Protect {
+		err = fmt.Errorf("keep=%v of %d blocks leaves %d, but protect=%d of them stay", l.Keep, blocks, n, l.Protect)
+	}
+	return n, err
 }
 
 // choose lists the n blocks that stay.

@@ -32,6 +32,9 @@ func (l *llmint8) Check() error {
 
 func (l *llmint8) Needs() Needs { return Moments }
 
+// Form implements Foreseer. How many inputs are large shows in the text.
+func (l *llmint8) Form(_, _ int) (model.Form, bool, error) { return model.W8A8Form(0), false, nil }
+
 func (l *llmint8) Matrix(w *model.Dense, in *Inputs) (model.Linear, Notes, error) {
 	var columns []int32
 	for i, most := range in.MaxAbs {

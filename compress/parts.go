@@ -56,7 +56,7 @@ func (p *parts) cut(slot string, outputs, inputs []int) error {
 	if l, ok := p.forms[slot]; ok {
 		masked, ok := l.(*model.Masked)
 		if !ok {
-			return fmt.Errorf("%s is in form %s, which cannot be cut: remove heads and hidden units before matrices are changed", slot, l.(model.Formed).Form().Kind())
+			return uncut(slot, l.(model.Formed).Form().Kind())
 		}
 		l, err := model.NewMasked(cutDense(&masked.Dense, outputs, inputs), cutMask(masked, outputs, inputs))
 		if err != nil {
@@ -73,6 +73,39 @@ func (p *parts) cut(slot string, outputs, inputs []int) error {
 	}
 	return nil
 }
+
+func uncut(slot, kind string) error {
+	return fmt.Errorf("%s is in form %s, which cannot be cut: remove heads and hidden units before matrices are changed", slot, kind)
+}
+
+// cutOutline is o in a shape of which the matrices of a part of every block are
+// smaller. How many weights of one with a mask are left shows only then.
+func cutOutline(o model.Outline, cfg arch.Config, part string) (model.Outline, error) {
+	var places []model.Place
+	for _, p := range o.Slots() {
+		_, name, _ := strings.Cut(strings.TrimPrefix(p.Name, "blocks."), ".")
+		if p.Form == nil || p.Block < 0 || !strings.HasPrefix(name, part) {
+			continue
+		}
+		if p.Kind() != "masked" {
+			return o, uncut(p.Name, p.Kind())
+		}
+		p.Form, p.Open = maskedForm, true
+		places = append(places, p)
+	}
+	next := o.With(places...)
+	next.Config = cfg
+	return next, nil
+}
+
+// maskedForm is the form of a matrix with a mask.
+var maskedForm = func() model.Form {
+	empty, err := model.Forms.Get("masked")
+	if err != nil {
+		panic("compress: " + err.Error())
+	}
+	return empty()
+}()
 
 func cutDense(w *model.Dense, outputs, inputs []int) *model.Dense {
 	outputs, inputs = orAll(outputs, w.Out), orAll(inputs, w.In)

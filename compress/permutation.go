@@ -430,11 +430,19 @@ const (
 	restarts = 10
 )
 
+// searchable reports a B for which no order can be searched.
+func searchable(s arch.Kronecker, method string) error {
+	if s.M2*s.N2 <= mostB || method == "identity" {
+		return nil
+	}
+	return fmt.Errorf("permute=%s of B [%d, %d]: its %d weights are too many for a search, which takes up to %d", method, s.M2, s.N2, s.M2*s.N2, mostB)
+}
+
 // searched returns the order of w that the method finds, from order o on, and how
 // many moves led there; free says which of rows and columns may move.
 func searched(w *model.Dense, s arch.Kronecker, o order, method string, steps int, seed uint64, free [2]bool) (order, int, error) {
-	if s.M2*s.N2 > mostB {
-		return o, 0, fmt.Errorf("permute=%s of B [%d, %d]: its %d weights are too many for a search, which takes up to %d", method, s.M2, s.N2, s.M2*s.N2, mostB)
+	if err := searchable(s, method); err != nil {
+		return o, 0, err
 	}
 	free[0], free[1] = free[0] && s.M2 > 1, free[1] && s.N2 > 1
 	tries, random := 1, rand.New(rand.NewPCG(seed, 4))

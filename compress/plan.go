@@ -1,7 +1,9 @@
 package compress
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"plumb/model"
@@ -41,7 +43,7 @@ func (w *walk) plan() error {
 		}
 	}
 	if len(places) == 0 {
-		return w.nothing()
+		return w.nothing(w.model.Outline())
 	}
 	p, err := planner.Plan(w.model, w.cal, places)
 	if err != nil {
@@ -65,6 +67,21 @@ func (w *walk) placesOf(groups [][]string) map[string]bool {
 }
 
 // nothing reports that no matrix is worked on.
-func (w *walk) nothing() error {
-	return fmt.Errorf("no matrix has a name that matches on=%s; those of this model are %s", strings.Join(w.on, ","), w.names())
+func (w *Worker) nothing(o model.Outline) error {
+	var parts []string
+	matched := false
+	for _, s := range o.Slots() {
+		matched = matched || s.Matches(w.on)
+		name := s.Name
+		if s.Block >= 0 {
+			_, name, _ = strings.Cut(strings.TrimPrefix(name, "blocks."), ".")
+		}
+		if !slices.Contains(parts, name) {
+			parts = append(parts, name)
+		}
+	}
+	if matched {
+		return errors.New("it leaves all matrices as they are")
+	}
+	return fmt.Errorf("no matrix has a name that matches on=%s; those of this model are %s", strings.Join(w.on, ","), strings.Join(parts, ", "))
 }

@@ -92,7 +92,7 @@ func (r *ranks) Form(out, in int) (form model.Form, known bool, err error) {
 	rank, err := rankFor(out, in, r.Keep)
 	switch {
 	case r.Rank != "keep":
-		return nil, false, nil
+		return model.LowRankForm(max(1, rank)), false, nil
 	case err != nil || r.Keep == 1 || breaksEven(out, in, rank):
 		return nil, true, err
 	}

@@ -33,17 +33,46 @@ func (s *sharing) Check() error {
 	return oneOf("by", s.By, []string{"average", "first"})
 }
 
+// shape is what becomes of that of a model.
+func (s *sharing) shape(cfg arch.Config) (arch.Config, error) {
+	if cfg.Repeat > 1 {
+		return cfg, fmt.Errorf("layers of this model share blocks already (%s)", arch.FormatSharing(cfg.Sharing, cfg.Repeat))
+	}
+	cfg.Sharing, cfg.Repeat = s.Sharing, s.Repeat
+	return cfg, cfg.Validate()
+}
+
+func (s *sharing) outline(o model.Outline) (model.Outline, error) {
+	cfg, err := s.shape(o.Config)
+	if err != nil {
+		return o, err
+	}
+	first := make([]int, cfg.BlockCount())
+	order := cfg.Blocks()
+	for layer := len(order) - 1; layer >= 0; layer-- {
+		first[order[layer]] = layer
+	}
+	next := inBlocks(o, cfg, first, false)
+	if s.By != "average" {
+		return next, nil
+	}
+	var dense []model.Place
+	for _, p := range next.Slots() {
+		if p.Block >= 0 {
+			p.Form, p.Open = nil, false
+			dense = append(dense, p)
+		}
+	}
+	return next.With(dense...), nil
+}
+
 // Model implements ModelMethod.
 func (s *sharing) Model(m *model.Model, _ *Calibration) (*model.Model, Notes, error) {
-	if cfg := m.Config(); cfg.Repeat > 1 {
-		return nil, nil, fmt.Errorf("layers of this model share blocks already (%s)", arch.FormatSharing(cfg.Sharing, cfg.Repeat))
-	}
 	p, err := takeApart(m)
 	if err != nil {
 		return nil, nil, err
 	}
-	p.cfg.Sharing, p.cfg.Repeat = s.Sharing, s.Repeat
-	if err := p.cfg.Validate(); err != nil {
+	if p.cfg, err = s.shape(p.cfg); err != nil {
 		return nil, nil, err
 	}
 	tied := make([][]int, p.cfg.BlockCount())

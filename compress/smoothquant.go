@@ -43,7 +43,7 @@ func (q *smoothquant) Prepare(m *model.Model, cal *Calibration) (*model.Model, N
 	}
 	all := whichFolds(m, func(f fold) bool { return f.norm })
 	if len(all) == 0 {
-		return nil, nil, errors.New("the norms of this model follow the sums, so that no scale can be moved into them: take w8a8")
+		return nil, nil, errNoNorms
 	}
 	inputs, err := inputsOf(d.model, cal, all, Moments)
 	if err != nil {
@@ -58,6 +58,16 @@ func (q *smoothquant) Prepare(m *model.Model, cal *Calibration) (*model.Model, N
 		}
 	}
 	return d.model, Notes{"scaled norms": float64(len(all)), "largest scale": largest}, nil
+}
+
+var errNoNorms = errors.New("the norms of this model follow the sums, so that no scale can be moved into them: take w8a8")
+
+// prepared implements preparing.
+func (q *smoothquant) prepared(o model.Outline, _ []string) (model.Outline, error) {
+	if o.Config.PostNorm {
+		return o, errNoNorms
+	}
+	return draftOf(o)
 }
 
 func (q *smoothquant) scales(x []float64, w []float32) []float32 {

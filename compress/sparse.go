@@ -103,8 +103,6 @@ func (s *sparsity) foresee(in, kept int) (form model.Form, known bool, err error
 	switch s.form() {
 	case "dense":
 		return nil, true, nil
-	case "csr":
-		return nil, false, nil // weights that are 0 by chance are not stored
 	case "nm", "nmpanel":
 		text = fmt.Sprintf(`{"n":%d,"m":%d}`, s.n, s.m)
 	}
@@ -113,7 +111,7 @@ func (s *sparsity) foresee(in, kept int) (form model.Form, known bool, err error
 		return nil, true, err
 	}
 	form = empty()
-	return form, true, json.Unmarshal([]byte(text), form)
+	return form, s.form() != "csr", json.Unmarshal([]byte(text), form) // weights that are 0 by chance are not stored
 }
 
 // count is how many of n weights are kept, where they are compared with each other.

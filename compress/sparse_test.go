@@ -160,14 +160,15 @@ func TestSparseFormsAreForeseen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			foreseen, known := w.Foresee(m)
+			foresight, wrong := w.Foresee(m.Outline())
+			foreseen := foresight.Matrices
 			smaller, changes, err := apply(t, s.String(), m)
-			if err != nil || !known || len(foreseen) != len(changes) {
-				t.Fatalf("%s: %v, known %v, %d of %d foreseen", s, err, known, len(foreseen), len(changes))
+			if err != nil || wrong != nil || len(foreseen) != len(changes) {
+				t.Fatalf("%s: %v, %v, %d of %d foreseen", s, err, wrong, len(foreseen), len(changes))
 			}
 			weights := m.Size().Params.Body
 			for i, p := range foreseen {
-				if p.Problem != nil || p.Slot != changes[i].Slot || p.Form != changes[i].Form {
+				if p.Open || p.Problem != nil || p.Slot != changes[i].Slot || p.Form != changes[i].Form {
 					t.Errorf("%s: foreseen is %+v, made %+v", s, p, changes[i])
 				}
 				out, in := m.Slots()[i+1].Matrix.Shape()
@@ -190,7 +191,7 @@ func TestPatternsThatDoNotDivide(t *testing.T) {
 		}
 		s, _ := ParseStage(stage)
 		w, _ := s.Worker()
-		if all, known := w.Foresee(m); !known || all[0].Problem == nil {
+		if f, wrong := w.Foresee(m.Outline()); wrong == nil || f.Matrices[0].Problem == nil {
 			t.Errorf("%s: not foreseen", stage)
 		}
 	}

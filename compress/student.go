@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"plumb/arch"
 	"plumb/model"
 )
 
@@ -51,19 +52,57 @@ func (s *skipLayers) listed() ([]int, error) {
 
 // Model implements ModelMethod.
 func (s *skipLayers) Model(m *model.Model, _ *Calibration) (*model.Model, Notes, error) {
-	layers, err := s.listed()
+	layers, err := s.chosen(m.Config().Layers)
 	if err != nil {
 		return nil, nil, err
 	}
-	all := m.Config().Layers
-	if layers == nil {
-		layers = evenLayers(all, max(1, int(s.Keep*float64(all)+0.5)))
-	}
-	if last := layers[len(layers)-1]; last >= all {
-		return nil, nil, fmt.Errorf("layers=%s: the model has %d layers, of which the first is 0", s.Layers, all)
-	}
 	student, err := onlyLayers(m, layers)
 	return student, Notes{"layers": float64(len(layers))}, err
+}
+
+// chosen lists the layers that stay of so many.
+func (s *skipLayers) chosen(all int) ([]int, error) {
+	layers, err := s.listed()
+	switch {
+	case err != nil:
+		return nil, err
+	case layers == nil:
+		return evenLayers(all, max(1, int(s.Keep*float64(all)+0.5))), nil
+	case layers[len(layers)-1] >= all:
+		return nil, fmt.Errorf("layers=%s: the model has %d layers, of which the first is 0", s.Layers, all)
+	}
+	return layers, nil
+}
+
+func (s *skipLayers) outline(o model.Outline) (model.Outline, error) {
+	layers, err := s.chosen(o.Config.Layers)
+	if err == nil {
+		err = skippable(o)
+	}
+	if err != nil {
+		return o, err
+	}
+	return model.OutlineOf(withLayers(o.Config, len(layers))), nil
+}
+
+// withLayers is the shape with so many layers, each with a block of its own.
+func withLayers(cfg arch.Config, layers int) arch.Config {
+	cfg.Name, cfg.Layers, cfg.Sharing, cfg.Repeat = "", layers, arch.NoSharing, 1
+	return cfg
+}
+
+// skippable reports why a model cannot do without some layers.
+func skippable(o model.Outline) error {
+	cfg := o.Config
+	if cfg.ScaleByLayer || cfg.Window > 0 && (cfg.WindowEvery > 1 || cfg.WindowFirst > 0) {
+		return errors.New("the layers of this model know their numbers: it cannot do without some")
+	}
+	for _, p := range o.Slots() {
+		if p.Form != nil {
+			return fmt.Errorf("%s is in form %s: take layers out before matrices are changed", p.Name, p.Kind())
+		}
+	}
+	return nil
 }
 
 // evenLayers returns keep of the layers 0 to all-1: round(i·(all-1)/(keep-1)).
@@ -79,17 +118,11 @@ func evenLayers(all, keep int) []int {
 
 // onlyLayers returns a model of some layers of m, each with a block of its own.
 func onlyLayers(m *model.Model, layers []int) (*model.Model, error) {
-	cfg := m.Config()
-	if cfg.ScaleByLayer || cfg.Window > 0 && (cfg.WindowEvery > 1 || cfg.WindowFirst > 0) {
-		return nil, errors.New("the layers of this model know their numbers: it cannot do without some")
+	if err := skippable(m.Outline()); err != nil {
+		return nil, err
 	}
-	for _, s := range m.Slots() {
-		if f, ok := s.Matrix.(model.Formed); ok {
-			return nil, fmt.Errorf("%s is in form %s: take layers out before matrices are changed", s.Name, f.Form().Kind())
-		}
-	}
-	blocks := cfg.Blocks()
-	cfg.Name, cfg.Layers, cfg.Sharing, cfg.Repeat = "", len(layers), "none", 1
+	cfg := withLayers(m.Config(), len(layers))
+	blocks := m.Config().Blocks()
 	var arrays []model.Array
 	for _, a := range m.Arrays() {
 		rest, ok := strings.CutPrefix(a.Name, "blocks.")

@@ -105,7 +105,7 @@ func (w *walk) run() error {
 		w.all += len(g)
 	}
 	if w.all == 0 {
-		return w.nothing()
+		return w.nothing(w.model.Outline())
 	}
 	needs := w.method.Needs()
 	if w.options.Parallel && needs != Nothing {
@@ -122,21 +122,6 @@ func (w *walk) run() error {
 	return nil
 }
 
-// names lists the slots of a model without their numbers.
-func (w *walk) names() string {
-	var parts []string
-	for _, s := range w.model.Slots() {
-		name := s.Name
-		if s.Block >= 0 {
-			_, name, _ = strings.Cut(strings.TrimPrefix(name, "blocks."), ".")
-		}
-		if !slices.Contains(parts, name) {
-			parts = append(parts, name)
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
 // groups lists the places that are worked on, those with the same inputs
 // together. A matrix in factors is worked on factor by factor.
 func (w *walk) groups() [][]string {
@@ -144,14 +129,18 @@ func (w *walk) groups() [][]string {
 	var groups [][]string
 	last := ""
 	for _, s := range w.model.Slots() {
-		if !s.Matches(w.on) || w.at != nil && w.at(s.Name) == nil {
+		if !s.Matches(w.on) {
 			continue
 		}
 		if f, ok := s.Matrix.(model.Factored); ok {
 			for _, factor := range large(f, s.Name) {
-				groups = append(groups, []string{factor})
+				if w.chosen(factor) {
+					groups, last = append(groups, []string{factor}), ""
+				}
 			}
-			last = ""
+			continue
+		}
+		if !w.chosen(s.Name) {
 			continue
 		}
 		key := s.Name
@@ -167,6 +156,9 @@ func (w *walk) groups() [][]string {
 	}
 	return groups
 }
+
+// chosen reports whether the plan, if there is one yet, works on a place.
+func (w *walk) chosen(place string) bool { return w.at == nil || w.at(place) != nil }
 
 // leastShare of the weights of a factored matrix makes a factor worth compressing.
 const leastShare = 1.0 / 64

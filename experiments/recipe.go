@@ -15,7 +15,7 @@ import (
 
 // A Recipe is a chain of steps that makes a smaller model of a trained one.
 type Recipe struct {
-	Name  string
+	Name  string // the stages as they were written, if it has no other
 	Steps []Step
 }
 
@@ -27,6 +27,9 @@ type Step struct {
 	learner train.Learner
 }
 
+// separator stands between the stages of a recipe.
+const separator = " | "
+
 // ReadRecipe reads the stages of a recipe, written "svd keep=0.5 | rtn bits=4"
 // or as several such texts, and checks names and settings, all of them.
 func ReadRecipe(texts ...string) (Recipe, error) {
@@ -36,11 +39,13 @@ func ReadRecipe(texts ...string) (Recipe, error) {
 	}
 	var r Recipe
 	var wrong []error
+	var written []string
 	for _, s := range stages {
 		step, err := newStep(s)
 		r.Steps, wrong = append(r.Steps, step), append(wrong, err)
+		written = append(written, s.String())
 	}
-	r.Name = r.String()
+	r.Name = strings.Join(written, separator)
 	return r, errors.Join(wrong...)
 }
 
@@ -71,7 +76,7 @@ func (r Recipe) String() string {
 	for i, s := range r.Steps {
 		texts[i] = s.Stage.String()
 	}
-	return strings.Join(texts, " | ")
+	return strings.Join(texts, separator)
 }
 
 // Trains reports whether the step is training.
@@ -86,12 +91,6 @@ func (s Step) Compress(ctx context.Context, m *model.Model, cal *compress.Calibr
 		cal = nil
 	}
 	return s.worker.Apply(ctx, m, cal, compress.Options{Progress: progress})
-}
-
-// Foresee says what a step that does not train would make of the matrices of m;
-// known is false where the method cannot tell.
-func (s Step) Foresee(m *model.Model) (all []compress.Prospect, known bool) {
-	return s.worker.Foresee(m)
 }
 
 // Config returns the settings of a step that trains, given those of the

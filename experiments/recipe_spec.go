@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumb/model"
 	"plumb/results"
 )
 
@@ -106,32 +107,11 @@ func (s *Spec) checkRecipes(t *Trial, r *report) {
 		if err != nil {
 			continue // said once, for all trials
 		}
-		for _, err := range append(recipe.settle(t), recipe.Try(t.Shape)) {
-			if err != nil {
-				r.at(fmt.Sprintf("recipe.%d.stages", i), "%v", err)
-			}
+		_, err = recipe.Foresee(model.OutlineOf(t.Shape), t.Settings.Train.Config)
+		for _, line := range errorLines(err) {
+			r.at(fmt.Sprintf("recipe.%d.stages", i), "%s", line)
 		}
 	}
-}
-
-// settle reports stages that train in a way that does not suit the trial.
-func (recipe Recipe) settle(t *Trial) (wrong []error) {
-	whole := true // the shape is still that of the trial
-	for _, s := range recipe.Steps {
-		if !s.Trains() {
-			whole = whole && s.worker.Matrices()
-			continue
-		}
-		for _, line := range errorLines(s.Config(t.Settings.Train.Config).Check(t.Shape.Context)) {
-			wrong = append(wrong, fmt.Errorf("stage %q: %s", s.Stage.Name, line))
-		}
-		if whole {
-			if err := s.learner.Fits(t.Shape, t.Shape); err != nil {
-				wrong = append(wrong, fmt.Errorf("stage %q: %w", s.Stage.Name, err))
-			}
-		}
-	}
-	return wrong
 }
 
 // outcomeMetric is the metric of a stage's records that says how it ended.

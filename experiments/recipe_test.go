@@ -91,7 +91,7 @@ func checkRecipeTable(t *testing.T, table *results.Table) {
 	for i := range table.Rows {
 		names = append(names, table.RowLabel(i))
 	}
-	want := []string{"none", "half", "half, distilled, rounded", "half, healed", "svdllm keep=0.6 rank=keep"}
+	want := []string{"none", "half", "half, distilled, rounded", "half, healed", "svdllm keep=0.6"}
 	if !slices.Equal(names, want) {
 		t.Errorf("rows %q, want %q", names, want)
 	}
@@ -111,6 +111,20 @@ func TestRefusedRecipes(t *testing.T) {
 		{"setting", `"svd kep=1"`, `did you mean "keep"`},
 		{"keep", `"svd keep=1.5"`, "keep=1.5: a share above 0 and up to 1 is wanted"},
 		{"order", `["q8_0", "heal tokens=1e3"]`, "cannot be trained"},
+		{"order of three", `"kronecker shape=1x2 | w8a8 | distil tokens=1e3"`, `stage "distil": 14 matrices are in forms that cannot be trained, the first is blocks.0.attention.q (kronecker): train before`},
+		{"rank", `"svd keep=0.2 | svd keep=0.05"`, "blocks.0.attention.q.right: keep=0.05 of a matrix [1, 16] leaves rank 0"},
+		{"groups", `"heads keep=0.3 | heads keep=0.9"`, "keep=0.9 of 1 key-value heads removes none: unit=query removes query heads of each"},
+		{"layers", `"layers keep=0.5 | layers keep=0.4"`, "keep=0.4 of 1 layers with blocks of their own removes none"},
+		{"dims", `"kronecker shape=5x5"`, "is no matrix"},
+		{"divide", `"hidden keep=0.5 | wanda pattern=2:48"`, "cannot have the pattern 2:48: 48 does not divide them"},
+		{"rounded twice", `"w8a8 | w8a8"`, "it is rounded already, into form w8a8: leave it out with on="},
+		{"qat behind rtn", `"rtn bits=4 | qat bits=4 tokens=1e3"`, "put qat before the stage that formed it"},
+		{"qat for nothing", `"qat bits=4 tokens=1e3"`, "no later stage rounds it: let rtn"},
+		{"cut factors", `"svd | heads"`, "which cannot be cut"},
+		{"widths", `"distil tokens=1e3 from=scratch:width=8,heads=1,kv_heads=1 hidden=1"`, "hidden states of width 8 cannot be compared"},
+		{"depths", `"skip-layers keep=0.5 | distil tokens=1e3 layers=1-1 hidden=1"`, "layer 1 of 1 of the student"},
+		{"nothing", `"rtn bits=4 on=fnn.*"`, "no matrix has a name that matches on=fnn.*"},
+		{"zero", `"wanda keep=0"`, "keep=0: a share above 0"},
 		{"empty", `[]`, "want stages such as"},
 		{"number", `3`, "want stages such as"},
 		{"batch", `"heal tokens=1e3 batch=8"`, "batch_tokens = 8 holds no row of 32 tokens"},

@@ -1,99 +1,94 @@
 package experiments
 
 import (
-	"context"
+	"errors"
 	"fmt"
 
 	"plumb/arch"
 	"plumb/compress"
 	"plumb/model"
+	"plumb/train"
 )
 
-// Try reports an order of steps that cannot work, such as training behind a form
-// that passes no gradients back. It runs the recipe on a small model of the same
-// kind as shape; what fails there for want of size is not held against it.
-func (r Recipe) Try(shape arch.Config) error {
-	small := miniature(shape)
-	m, err := model.New(small, model.Init{}, 1)
-	if err != nil {
+// A Foreseen is what is known of a step before any work is done.
+type Foreseen struct {
+	Step     Step
+	Matrices []compress.Prospect // of a method that replaces them one by one
+	After    model.Outline       // of the model that it leaves
+	Memory   int                 // bytes that training takes, with its teacher; 0 for other steps
+}
+
+// Foresee follows the recipe on the outline of a model that was trained with base,
+// each step on what those before it leave. The error is why a step cannot work;
+// what is foreseen then ends with that step.
+func (r Recipe) Foresee(start model.Outline, base train.Config) ([]Foreseen, error) {
+	var all []Foreseen
+	o := start
+	for _, s := range r.Steps {
+		f, err := s.foresee(o, start.Config, base)
+		if all = append(all, f); err != nil {
+			return all, err
+		}
+		if _, _, err := f.After.Size(); err != nil {
+			return all, fmt.Errorf("stage %q leaves no model that can run: %w", s.Stage.Name, err)
+		}
+		o = f.After
+	}
+	return all, unrounded(all)
+}
+
+// foresee follows one step on the outline of the model that it is given.
+func (s Step) foresee(o model.Outline, teacher arch.Config, base train.Config) (Foreseen, error) {
+	if !s.Trains() {
+		f, err := s.worker.Foresee(o)
+		return Foreseen{Step: s, Matrices: f.Matrices, After: f.After}, err
+	}
+	var wrong []error
+	c := s.Config(base)
+	for _, line := range errorLines(c.Check(o.Config.Context)) {
+		wrong = append(wrong, errors.New(line))
+	}
+	after, err := s.learner.Foresee(o)
+	wrong = append(wrong, err, s.learner.Fits(o.Config, teacher))
+	f := Foreseen{Step: s, After: after}
+	for i, err := range wrong {
+		if err != nil {
+			wrong[i] = fmt.Errorf("stage %q: %w", s.Stage.Name, err)
+		}
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return f, err
+	}
+	f.Memory = c.Memory(after.Config).Total
+	if s.learner.Teacher() {
+		f.Memory += teacherMemory(c, teacher)
+	}
+	return f, nil
+}
+
+// teacherMemory is what the weights of a teacher and the states of its layers
+// take, in bytes.
+func teacherMemory(c train.Config, teacher arch.Config) int {
+	rows := c.MicroRows(teacher.Context) * teacher.Context
+	return 4 * (teacher.Params().Total + rows*teacher.Width*(teacher.Layers+2))
+}
+
+// unrounded reports training for rounding that no later step does.
+func unrounded(all []Foreseen) error {
+	if len(all) == 0 {
 		return nil
 	}
-	cal := miniatureText(small)
-	for i, s := range r.Steps {
-		if s.Trains() {
-			if err := s.takes(m); err != nil {
-				return fmt.Errorf("stage %q cannot follow %q: %w", s.Stage, Recipe{Steps: r.Steps[:i]}, err)
-			}
+	end := all[len(all)-1].After.Slots()
+	for _, f := range all {
+		q, ok := f.Step.learner.(interface{ Rounds(model.Place) bool })
+		if !ok {
 			continue
 		}
-		smaller, _, err := s.Compress(context.Background(), m, cal, nil)
-		if err != nil {
-			return nil
+		for _, p := range end {
+			if q.Rounds(p) && !p.Rounded() && !p.Open {
+				return fmt.Errorf("stage %q trains %s for rounding, but no later stage rounds it: let rtn with the same bits follow", f.Step.Stage.Name, p.Name)
+			}
 		}
-		m = smaller
 	}
 	return nil
-}
-
-// takes reports why a step that trains cannot train m.
-func (s Step) takes(m *model.Model) error {
-	if l, ok := s.learner.(interface{ Takes(*model.Model) error }); ok {
-		return l.Takes(m)
-	}
-	return m.Trainable()
-}
-
-// miniature is a small shape of the same kind.
-func miniature(shape arch.Config) arch.Config {
-	shape.Layers, shape.Sharing, shape.Repeat = 4, arch.NoSharing, 1
-	shape.Vocab, shape.Context = 64, 16
-	shape.KVHeads = max(1, 4*shape.KVHeads/max(1, shape.Heads))
-	shape.Width, shape.Heads, shape.HeadDim, shape.Hidden = 64, 4, 16, 128
-	if shape.EmbeddingWidth > 0 {
-		shape.EmbeddingWidth = 32
-	}
-	return shape
-}
-
-// miniatureText is calibration text for a miniature.
-func miniatureText(shape arch.Config) *compress.Calibration {
-	c := &compress.Calibration{Hash: "miniature"}
-	state := uint32(1)
-	for range 8 {
-		text := make([]int32, shape.Context)
-		for i := range text {
-			state = state*1664525 + 1013904223
-			text[i] = int32(state>>16) % int32(shape.Vocab)
-		}
-		c.Texts = append(c.Texts, text)
-	}
-	return c
-}
-
-// Impossible reports matrices of m that a step cannot take, where its method
-// knows that before it starts: the first of them, and how many more there are.
-func (s Step) Impossible(m *model.Model) error {
-	if s.Trains() {
-		return nil
-	}
-	all, _ := s.worker.Foresee(m)
-	var first *compress.Prospect
-	more := 0
-	for i, p := range all {
-		switch {
-		case p.Problem == nil:
-		case first == nil:
-			first = &all[i]
-		default:
-			more++
-		}
-	}
-	if first == nil {
-		return nil
-	}
-	others := ""
-	if more > 0 {
-		others = fmt.Sprintf(" (and %d more matrices)", more)
-	}
-	return fmt.Errorf("stage %q: %s: %w%s", s.Stage, first.Slot, first.Problem, others)
 }

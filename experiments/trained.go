@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 )
 
-// ModelFolder returns the folder with the model of a stage: of a training
-// stage, or of the training stage that a trial's score stage names.
+// ModelFolder returns the folder with the model of a stage: of one that makes a
+// model, or of the one that a trial's score stage names.
 func ModelFolder(stage string) (string, error) {
 	stage, err := filepath.Abs(stage)
 	if err != nil {
@@ -29,49 +28,65 @@ func ModelFolder(stage string) (string, error) {
 	if err := json.Unmarshal(m.Inputs, &in); err != nil {
 		return "", err
 	}
-	if in.Train == "" {
-		in.Train, err = s.best(in)
-	}
-	return filepath.Join(s.folder(in.Train), modelFolder), err
+	id, err := s.scored(in)
+	return filepath.Join(s.folder(id), modelFolder), err
 }
 
-// best returns the training stage that the candidates of a tuned trial decide.
-func (s *store) best(in scoreInputs) (string, error) {
-	best, least := "", math.Inf(1)
+// scored is the stage whose model a trial's score stage measures.
+func (s *store) scored(in scoreInputs) (string, error) {
+	best := 0
+	if in.Train == "" {
+		var err error
+		if best, err = s.best(in); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case best < len(in.Recipe):
+		return in.Recipe[best], nil
+	case in.Train != "":
+		return in.Train, nil
+	case best < len(in.Final):
+		return in.Final[best], nil
+	}
+	return "", fmt.Errorf("%s: a trial that names no training", s.root)
+}
+
+// best returns which of the candidates of a tuned trial is best.
+func (s *store) best(in scoreInputs) (int, error) {
+	best, least := 0, math.Inf(1)
 	for i, id := range in.Candidates {
 		record, err := readMetric(s.folder(id), validNats)
 		if err != nil {
-			return "", err
+			return 0, err
 		}
-		if i < len(in.Final) && (best == "" || record.Value != nil && *record.Value < least) {
-			best = in.Final[i]
-			if record.Value != nil {
-				least = *record.Value
-			}
+		if i < len(in.Final) && record.Value != nil && *record.Value < least {
+			best, least = i, *record.Value
 		}
 	}
 	return best, nil
 }
 
-// TrainedWorld returns the built-in world that the model in dir learnt from. It
-// is nil where dir is not the model folder of a training stage, where the data
-// stage is gone, or where the text was not the world's.
+// TrainedWorld returns the built-in world that the model in dir learnt from, before
+// it was compressed if it was. It is nil where dir is not the model folder of a
+// stage and no origin stands there, where the stages are gone, or where the text was
+// not the world's.
 func TrainedWorld(dir string) (*World, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
+	if o, err := ReadOrigin(dir); o != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return o.World, nil
+	}
+	s, id, ok, err := stageOf(dir)
+	if !ok || err != nil {
 		return nil, err
 	}
-	stage := filepath.Dir(dir)
-	if _, err := os.Stat(filepath.Join(stage, stageFile)); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	s := openStore(filepath.Dir(stage), disk{})
-	var training trainInputs
-	if err := s.inputs(filepath.Base(stage), TrainStage, &training); err != nil {
-		return nil, err
-	}
+	training, err := s.training(id)
 	var data dataInputs
-	err = s.inputs(training.Data, DataStage, &data)
+	if err == nil {
+		err = s.inputs(training.Data, DataStage, &data)
+	}
 	if errors.Is(err, fs.ErrNotExist) || err == nil && data.World == nil {
 		return nil, nil
 	}

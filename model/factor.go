@@ -142,7 +142,15 @@ func (f *factorForm) UnmarshalJSON(text []byte) error {
 }
 
 // nested is a form of matrices that are made of others.
-type nested interface{ factors() []factorForm }
+type nested interface {
+	Form
+	factors() []factorForm
+	// parts lists the factors of a matrix [out, in] as Factored.Factors does, by
+	// their names within it.
+	parts(out, in int) []Place
+	// withParts returns the form in which these have other forms.
+	withParts(forms []factorForm) Form
+}
 
 // depth counts forms within each other.
 func depth(f Form) int {

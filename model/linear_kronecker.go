@@ -454,6 +454,21 @@ func (f *kroneckerForm) Kind() string { return "kronecker" }
 
 func (f *kroneckerForm) factors() []factorForm { return []factorForm{f.A} }
 
+func (f *kroneckerForm) parts(out, in int) []Place {
+	s, err := f.shape(out, in)
+	if err != nil {
+		return nil
+	}
+	aOut, aIn := f.shapeOfA(s)
+	return []Place{{Name: "a", Out: aOut, In: aIn, Form: f.A.Form}}
+}
+
+func (f *kroneckerForm) withParts(forms []factorForm) Form {
+	next := *f
+	next.A = forms[0]
+	return &next
+}
+
 // shape is that of the sum in place of a matrix [out, in].
 func (f *kroneckerForm) shape(out, in int) (arch.Kronecker, error) {
 	if f.M2 < 1 || f.N2 < 1 {

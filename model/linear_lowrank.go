@@ -166,6 +166,14 @@ func (f *lowRankForm) Kind() string { return "lowrank" }
 
 func (f *lowRankForm) factors() []factorForm { return []factorForm{f.Left, f.Right} }
 
+func (f *lowRankForm) parts(out, in int) []Place {
+	return []Place{{Name: "right", Out: f.Rank, In: in, Form: f.Right.Form}, {Name: "left", Out: out, In: f.Rank, Form: f.Left.Form}}
+}
+
+func (f *lowRankForm) withParts(forms []factorForm) Form {
+	return &lowRankForm{Rank: f.Rank, Right: forms[0], Left: forms[1]}
+}
+
 func (f *lowRankForm) Arrays(out, in int) ([]Stored, error) {
 	if f.Rank < 1 || f.Rank > max(out, in) {
 		return nil, fmt.Errorf("rank %d of a matrix [%d, %d]", f.Rank, out, in)

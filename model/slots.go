@@ -190,17 +190,21 @@ type Size struct {
 func (m *Model) Size() Size {
 	var s Size
 	for _, p := range m.arrays {
-		n, bytes := p.weights, p.storedBytes()
-		s.Params.Total += n
-		s.Bytes += bytes
-		if p.Group == Embedding {
-			s.Params.Embedding += n
-		} else {
-			s.Params.Body += n
-			s.BodyBytes += bytes
-		}
+		s.count(p.Group, p.weights, p.storedBytes())
 	}
 	return s
+}
+
+// count adds an array.
+func (s *Size) count(group Group, weights, bytes int) {
+	s.Params.Total += weights
+	s.Bytes += bytes
+	if group == Embedding {
+		s.Params.Embedding += weights
+	} else {
+		s.Params.Body += weights
+		s.BodyBytes += bytes
+	}
 }
 
 // SizeOf returns how many weights, as papers count them, and how many bytes a

@@ -70,6 +70,15 @@ func (d *distil) Fits(student, teacher arch.Config) error {
 	return d.teaching.Fits(student, teacher)
 }
 
+// Foresee implements Learner.
+func (d *distil) Foresee(student model.Outline) (model.Outline, error) {
+	if !d.scratch() {
+		return d.healing.Foresee(student)
+	}
+	shape, err := d.shape(student.Config)
+	return model.OutlineOf(shape), err
+}
+
 // Learn implements Learner.
 func (d *distil) Learn(ctx context.Context, student, teacher *model.Model, o Options) (*model.Model, Outcome, error) {
 	if d.scratch() {

@@ -79,6 +79,11 @@ func (*heal) Teacher() bool { return false }
 // Fits implements Learner.
 func (*heal) Fits(arch.Config, arch.Config) error { return nil }
 
+// Foresee implements Learner. What is healed keeps its shape and its forms.
+func (*healing) Foresee(student model.Outline) (model.Outline, error) {
+	return student, student.Trainable()
+}
+
 // Learn implements Learner.
 func (h *heal) Learn(ctx context.Context, student, _ *model.Model, o Options) (*model.Model, Outcome, error) {
 	return h.learn(ctx, student, o, manner{label: 1})

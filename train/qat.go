@@ -67,6 +67,16 @@ func (q *qat) patterns() []string {
 // Teacher implements Learner.
 func (q *qat) Teacher() bool { return q.uses() }
 
+// Foresee implements Learner.
+func (q *qat) Foresee(student model.Outline) (model.Outline, error) {
+	_, err := q.slots(student)
+	return student, errors.Join(err, student.Trainable())
+}
+
+// Rounds reports whether the stage trains the matrix in a slot for rounding, which
+// a later stage then has to do.
+func (q *qat) Rounds(p model.Place) bool { return p.Matches(q.patterns()) }
+
 // Learn implements Learner.
 func (q *qat) Learn(ctx context.Context, student, teacher *model.Model, o Options) (*model.Model, Outcome, error) {
 	guide, err := q.distiller(student, teacher)
@@ -74,26 +84,23 @@ func (q *qat) Learn(ctx context.Context, student, teacher *model.Model, o Option
 		return nil, Outcome{}, err
 	}
 	rounding := &rounding{levels: kernels.Levels{Bits: q.Bits, Symmetric: q.Symmetric}, group: q.Group, clip: q.Clip == "mse"}
-	if rounding.slots, err = q.slots(student); err != nil {
+	if rounding.slots, err = q.slots(student.Outline()); err != nil {
 		return nil, Outcome{}, err
 	}
 	return q.learn(ctx, student, o, manner{guide: guide, label: q.Label, rounding: rounding})
 }
 
-// slots names the matrices of m that are rounded. They must be stored as weights.
-func (q *qat) slots(m *model.Model) (map[string]bool, error) {
-	weights, slots := map[string]bool{}, map[string]bool{}
-	for _, p := range m.Params() {
-		weights[p.Name] = true
-	}
-	for _, s := range m.Slots() {
-		if !s.Matches(q.patterns()) {
+// slots names the matrices of o that are rounded. They must be stored as weights.
+func (q *qat) slots(o model.Outline) (map[string]bool, error) {
+	slots := map[string]bool{}
+	for _, p := range o.Slots() {
+		if !q.Rounds(p) {
 			continue
 		}
-		if !weights[s.Name+weightSuffix] {
-			return nil, fmt.Errorf("%s is in a form without weights to round: leave it out with on=, or put qat before the stage that formed it", s.Name)
+		if p.Kind() != "dense" && p.Kind() != "masked" {
+			return nil, fmt.Errorf("%s is in form %s, without weights to round: leave it out with on=, or put qat before the stage that formed it", p.Name, p.Kind())
 		}
-		slots[s.Name] = true
+		slots[p.Name] = true
 	}
 	if len(slots) == 0 {
 		return nil, fmt.Errorf("no matrix has a name that matches on=%s", q.On)

@@ -29,6 +29,9 @@ type Learner interface {
 	Config(base Config) Config
 	// Teacher reports whether it learns from the model at the recipe's start.
 	Teacher() bool
+	// Foresee follows the stage on the outline of the model that it is given, or
+	// says why that cannot be trained.
+	Foresee(student model.Outline) (model.Outline, error)
 	// Fits reports why a model of one shape cannot learn this way, from a teacher
 	// of another where there is one: before any work is done.
 	Fits(student, teacher arch.Config) error

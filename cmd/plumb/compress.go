@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +28,7 @@ type compressOptions struct {
 	text     string
 	split    string
 	out      string
+	work     string
 	tokens   int
 	seed     uint64
 	dry      bool
@@ -41,15 +42,25 @@ func newCompress(a *app) *cobra.Command {
 		Short: "make a smaller model of a trained one",
 		Long: `Make a smaller model of a trained one by a recipe: stages with | between them,
 each a name and settings, in the same words as in a spec. Stages are methods of
-compression, and training (plumb list methods). All of the recipe is checked
-before anything is done, and a model that exists is not written over.
+compression, and training (plumb list methods). The recipe is followed on the
+shape of the model before anything is done: what cannot work, or would not fit into
+memory, is refused with the reason. A model that exists is not written over.
 
---text gives the text that methods which calibrate are shown, --tokens of it,
-and that training learns from. What became of every matrix is told: its form, how
-far it is from what it was, and how far its output on the text is; both are
-relative, in the Frobenius norm. --dry-run says what each stage would do.`,
+--text gives the text that methods which calibrate are shown, --tokens of it, and
+that training learns from; each stage that trains reads on where the one before it
+stopped, and a text that is shorter than what is asked for is read again, in
+another order. A model from plumb run is trained with the settings that it had,
+any other with the defaults of a spec.
+
+What is done is kept in the folder --work: a command that was stopped, and is given
+again, goes on from there to the same bytes. At the end the folder is removed.
+
+What became of every matrix is told: its form, how far it is from what it was, and
+how far its output on the text is; both are relative, in the Frobenius norm.
+--dry-run says what each stage would do.`,
 		Example: `  plumb compress MODEL --recipe "svd keep=0.5" --out small
-  plumb compress MODEL --recipe "svd keep=0.5 on=ffn.*" --out small --dry-run
+  plumb compress MODEL --recipe "svd keep=0.5 | distil tokens=2e6 | rtn bits=4" --text novels --out small
+  plumb compress MODEL --recipe "svd keep=0.5 on=ffn.*" --dry-run
   plumb compress MODEL --recipe "svd keep=0.8 | svd keep=0.5 on=ffn.down" --out small --json | jq .after`,
 		Args: exactly("the folder or file of a MODEL"),
 		RunE: func(_ *cobra.Command, args []string) error { return runCompress(a, args[0], o) },
@@ -59,6 +70,7 @@ relative, in the Frobenius norm. --dry-run says what each stage would do.`,
 	f.StringVar(&o.text, "text", "", "file or folder of text to calibrate on and to learn from")
 	f.StringVar(&o.split, "documents", "file", "how --text falls into documents")
 	f.StringVarP(&o.out, "out", "o", "", "folder to write, which must not hold a model yet")
+	f.StringVar(&o.work, "work", "", "folder for what is done until all is (default: that of --out with .work behind it)")
 	f.IntVar(&o.tokens, "tokens", 16384, "of the text to calibrate on")
 	f.Uint64Var(&o.seed, "seed", 1, "of the choice of text to calibrate on, and of the order of training")
 	f.BoolVar(&o.dry, "dry-run", false, "say what would be done, and what cannot be, and write nothing")
@@ -95,10 +107,19 @@ func (o compressOptions) check() (experiments.Recipe, error) {
 			}
 		}
 	}
-	if o.out != "" && model.CheckWeights(o.out) == nil {
-		wrong = append(wrong, fmt.Errorf("%s holds a model already: give another folder, or delete it", o.out))
+	if o.out != "" && model.CheckWeights(o.out) == nil && !experiments.Unfinished(o.workFolder()) {
+		wrong = append(wrong, o.taken())
 	}
 	return recipe, errors.Join(wrong...)
+}
+
+func (o compressOptions) taken() error {
+	return fmt.Errorf("%s holds a model already: give another folder, or delete it", o.out)
+}
+
+// workFolder is for what is done until all is.
+func (o compressOptions) workFolder() string {
+	return cmp.Or(o.work, filepath.Clean(o.out)+".work")
 }
 
 func runCompress(a *app, path string, o compressOptions) error {
@@ -110,20 +131,18 @@ func runCompress(a *app, path string, o compressOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := recipe.Try(m.model.Config()); err != nil {
-		return fmt.Errorf("--recipe: %w", err)
-	}
-	if o.dry {
-		return foresee(a, m, recipe)
-	}
-	if err := recipe.Steps[0].Impossible(m.model); err != nil {
-		return fmt.Errorf("--recipe: %w", err)
-	}
-	c := &compression{app: a, trained: m, options: o, recipe: recipe}
-	if err := c.run(); err != nil {
+	c := &compression{app: a, trained: m, options: o}
+	if err := c.prepare(recipe); err != nil {
 		return err
 	}
-	if err := c.save(); err != nil {
+	foreseen, err := c.making.Foresee()
+	if o.dry {
+		return errors.Join(writeForeseen(a, foreseen), inRecipe(err))
+	}
+	if err != nil {
+		return inRecipe(err)
+	}
+	if err := c.run(); err != nil {
 		return err
 	}
 	if a.json {
@@ -132,162 +151,133 @@ func runCompress(a *app, path string, o compressOptions) error {
 	return c.write()
 }
 
+// inRecipe says where a recipe that cannot work was given.
+func inRecipe(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("--recipe: %w", err)
+}
+
 // A compression is a recipe at work on a model.
 type compression struct {
 	*app
 	*trained
 	options compressOptions
-	recipe  experiments.Recipe
-	text    *corpus.Stream
-	cal     *compress.Calibration
+	making  *experiments.Making
 	small   *model.Model
-	stages  []stageReport
+	stages  []experiments.Made
 }
 
-// A stageReport says what a stage did.
-type stageReport struct {
-	Stage   string          `json:"stage"`
-	Seconds float64         `json:"seconds"`
-	Changes []changeReport  `json:"changes,omitempty"`
-	Trained *trainingReport `json:"trained,omitempty"`
+// prepare readies the making.
+func (c *compression) prepare(recipe experiments.Recipe) error {
+	base, known, err := experiments.TrainedConfig(c.dir)
+	if err != nil {
+		return err
+	}
+	if !known {
+		base = train.Defaults()
+	}
+	c.making = &experiments.Making{
+		Recipe: recipe, Model: c.model, Tokenizer: c.tokenizer, Training: base,
+		Tokens: c.options.tokens, Seed: c.options.seed, Folder: c.options.workFolder(),
+	}
+	if c.options.text != "" {
+		c.making.Text = corpus.Documents(c.options.text, c.options.split)
+	}
+	return nil
 }
 
-// A changeReport is what became of one matrix. Error and Output are shares; null
-// where they are not known.
-type changeReport struct {
-	Slot    string         `json:"slot"`
-	Form    string         `json:"form"`
-	Error   *float64       `json:"error"`
-	Output  *float64       `json:"output_error"`
-	Notes   compress.Notes `json:"notes,omitempty"`
-	Seconds float64        `json:"seconds"`
-}
-
-// A trainingReport says how a stage of training went.
-type trainingReport struct {
-	Steps  int     `json:"steps"`
-	Tokens int     `json:"tokens"`
-	First  float64 `json:"first_loss"` // nats per token of the first stretch of the curve
-	Last   float64 `json:"last_loss"`
-}
-
-// run goes through the stages.
+// run goes through the stages and keeps what comes out. The folder of what is done
+// stays where something else is still wanted of it.
 func (c *compression) run() error {
 	meter, err := c.newMeter(c.options.progress)
 	if err != nil {
 		return err
 	}
 	defer meter.finish()
-	if err := c.readText(); err != nil {
+	c.making.Note = func(text string) {
+		meter.say(standing{"plumb: " + text, struct {
+			Note string `json:"note"`
+		}{text}})
+	}
+	c.making.Progress = c.progress(meter)
+	c.small, c.stages, err = c.making.Run(c.ctx)
+	meter.finish()
+	if err != nil {
+		return c.stopped(err)
+	}
+	if err := c.save(); err != nil {
 		return err
 	}
-	c.small = c.model
-	for i, s := range c.recipe.Steps {
-		start := time.Now()
-		report := stageReport{Stage: s.Stage.String()}
-		if s.Trains() {
-			report.Trained, err = c.train(i, s, meter)
-		} else {
-			report.Changes, err = c.compress(i, s, meter)
-		}
-		if err != nil {
-			return err
-		}
-		report.Seconds = time.Since(start).Seconds()
-		c.stages = append(c.stages, report)
+	if err := os.RemoveAll(c.making.Folder); err != nil {
+		return unwritten(err)
 	}
 	return nil
 }
 
-// readText reads --text into tokens, and chooses what methods are shown of it.
-func (c *compression) readText() error {
-	if c.options.text == "" {
-		return nil
+// stopped says what is left of a making that did not come to its end, and removes
+// the folder where that is nothing.
+func (c *compression) stopped(err error) error {
+	kept, wrong := c.making.Kept()
+	switch {
+	case !kept || wrong != nil:
+		err = errors.Join(err, wrong)
+	case c.ctx.Err() != nil:
+		c.notef("plumb: stopped; the same command goes on from here")
+	default:
+		c.notef("plumb: what is done is kept in %s; a recipe that begins alike goes on from there", c.making.Folder)
 	}
-	folder, err := os.MkdirTemp("", "plumb-compress-")
-	if err != nil {
-		return unwritten(err)
-	}
-	defer os.RemoveAll(folder)
-	if c.text, err = corpus.Build(corpus.Documents(c.options.text, c.options.split), c.tokenizer, folder); err != nil {
-		return fmt.Errorf("--text: %w", err)
-	}
-	c.cal, err = experiments.Calibrate(c.text, c.options.tokens, c.model.Context(), c.options.seed)
 	return err
 }
 
-// compress applies a step that does not train.
-func (c *compression) compress(number int, s experiments.Step, meter *meter) ([]changeReport, error) {
-	smaller, changes, err := s.Compress(c.ctx, c.small, c.cal, func(done, all int) {
-		c.progress(meter, number, s, done, all)
-	})
-	if err != nil {
-		return nil, err
+// progress shows how far a stage is, and when it will be done.
+func (c *compression) progress(meter *meter) func(step, done, all int) {
+	current, began, from := -1, time.Now(), 0
+	return func(step, done, all int) {
+		if step != current {
+			current, began, from = step, time.Now(), done-1
+		}
+		stage := c.making.Recipe.Steps[step].Stage.String()
+		object := struct {
+			Stage   string  `json:"stage"`
+			Number  int     `json:"number"`
+			Of      int     `json:"of"`
+			Done    int     `json:"done"`
+			All     int     `json:"all"`
+			Seconds float64 `json:"seconds_left,omitempty"`
+		}{Stage: stage, Number: step + 1, Of: len(c.making.Recipe.Steps), Done: done, All: all}
+		line := fmt.Sprintf("stage %d of %d, %s: %s of %s", object.Number, object.Of, stage, grouped(done), grouped(all))
+		if done > from+1 {
+			object.Seconds = time.Since(began).Seconds() / float64(done-from-1) * float64(all-done)
+			line += "  " + timeText(time.Duration(object.Seconds*float64(time.Second))) + " left"
+		}
+		meter.show(standing{line, object})
 	}
-	c.small = smaller
-	reports := make([]changeReport, len(changes))
-	for i, x := range changes {
-		reports[i] = changeReport{x.Slot, x.Form, known(x.Error), known(x.Output), x.Notes, x.Time.Seconds()}
-	}
-	return reports, nil
 }
 
-// progress shows how far a stage is.
-func (c *compression) progress(meter *meter, number int, s experiments.Step, done, all int) {
-	meter.show(standing{fmt.Sprintf("stage %d of %d, %s: %d of %d", number+1, len(c.recipe.Steps), s.Stage, done, all), struct {
-		Stage string `json:"stage"`
-		Done  int    `json:"done"`
-		All   int    `json:"all"`
-	}{s.Stage.String(), done, all}})
-}
-
-// train applies a step that trains.
-func (c *compression) train(number int, s experiments.Step, meter *meter) (*trainingReport, error) {
-	config := s.Config(train.Defaults())
-	if err := config.Check(c.model.Context()); err != nil {
-		return nil, fmt.Errorf("stage %q: %w", s.Stage, err)
-	}
-	rows, err := corpus.NewRows(c.text, c.model.Context()+1, "document", c.options.seed+uint64(number))
-	if err != nil {
-		return nil, err
-	}
-	trained, outcome, err := s.Train(c.ctx, c.small.Clone(), c.model, train.Options{
-		Config: config, Rows: rows, Progress: func(p train.Progress) { c.progress(meter, number, s, p.Step, p.Steps) },
-	})
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("stage %q: %w", s.Stage, err)
-	case outcome.Status == train.Stopped:
-		return nil, c.ctx.Err()
-	case outcome.Status != train.Done:
-		return nil, fmt.Errorf("stage %q %s: %s", s.Stage, outcome.Status, outcome.Note)
-	}
-	c.small = trained
-	report := &trainingReport{Steps: outcome.Steps, Tokens: outcome.Tokens}
-	if n := len(outcome.Curve); n > 0 {
-		report.First, report.Last = outcome.Curve[0].Loss, outcome.Curve[n-1].Loss
-	}
-	return report, nil
-}
-
-// known is nil where a figure is not known.
-func known(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
-// save writes the smaller model with its tokenizer beside it.
+// save writes the smaller model with its tokenizer and its origin beside it, the
+// weights last. What an interrupted save has left is written anew.
 func (c *compression) save() error {
-	if err := c.small.Save(c.options.out); err != nil {
-		return unwritten(err)
+	out := c.options.out
+	if origin, err := experiments.ReadOrigin(out); model.CheckWeights(out) == nil && (err != nil || origin == nil || origin.ID != c.making.ID()) {
+		return c.options.taken()
 	}
 	text, err := c.tokenizerText()
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Write(filepath.Join(c.options.out, tokenizerFile), text); err != nil {
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return unwritten(err)
+	}
+	if err := atomicfile.Write(filepath.Join(out, tokenizerFile), text); err != nil {
+		return unwritten(err)
+	}
+	origin := experiments.Origin{Model: c.name, Recipe: c.making.Recipe.String(), ID: c.making.ID(), Foreign: !c.ours, World: c.world}
+	if err := origin.Write(out); err != nil {
+		return unwritten(err)
+	}
+	if err := c.small.Save(out); err != nil {
 		return unwritten(err)
 	}
 	return nil
@@ -317,23 +307,25 @@ type modelSize struct {
 	Embedding     int     `json:"embedding_parameters"`
 	Bytes         int     `json:"bytes"` // of all arrays as they are stored
 	BitsPerWeight float64 `json:"bits_per_weight"`
-	MACs          int     `json:"macs_per_token"` // averaged over a full context
+	MACs          int     `json:"macs_per_token,omitempty"` // averaged over a full context; of a model that is there
 }
 
 func sizeOf(m *model.Model) modelSize {
 	s := m.Size()
-	return modelSize{s.Params.Total, s.Params.Body, s.Params.Embedding, s.Bytes, 8 * float64(s.Bytes) / float64(max(1, s.Params.Total)), m.MACs(m.Context())}
+	return modelSize{s.Params.Total, s.Params.Body, s.Params.Embedding, s.Bytes, bitsPerWeight(s.Bytes, s.Params.Total), m.MACs(m.Context())}
 }
+
+func bitsPerWeight(bytes, weights int) float64 { return 8 * float64(bytes) / float64(max(1, weights)) }
 
 // compressed is what --json prints.
 type compressed struct {
-	Model       string        `json:"model"`
-	Path        string        `json:"path"`
-	Recipe      string        `json:"recipe"`
-	Calibration *calibrated   `json:"calibration,omitempty"`
-	Stages      []stageReport `json:"stages"`
-	Before      modelSize     `json:"before"`
-	After       modelSize     `json:"after"`
+	Model       string             `json:"model"`
+	Path        string             `json:"path"`
+	Recipe      string             `json:"recipe"`
+	Calibration *calibrated        `json:"calibration,omitempty"`
+	Stages      []experiments.Made `json:"stages"`
+	Before      modelSize          `json:"before"`
+	After       modelSize          `json:"after"`
 }
 
 // calibrated names the text that methods were shown.
@@ -345,9 +337,9 @@ type calibrated struct {
 }
 
 func (c *compression) told() compressed {
-	told := compressed{Model: c.name, Path: c.options.out, Recipe: c.recipe.String(), Stages: c.stages, Before: sizeOf(c.model), After: sizeOf(c.small)}
-	if c.cal != nil {
-		told.Calibration = &calibrated{c.options.text, c.cal.Tokens(), c.options.seed, c.cal.Hash}
+	told := compressed{Model: c.name, Path: c.options.out, Recipe: c.making.Recipe.String(), Stages: c.stages, Before: sizeOf(c.model), After: sizeOf(c.small)}
+	if cal := c.making.Calibration(); cal != nil {
+		told.Calibration = &calibrated{c.options.text, cal.Tokens(), c.options.seed, cal.Hash}
 	}
 	return told
 }
@@ -358,7 +350,7 @@ func (c *compression) write() error {
 		if _, err := fmt.Fprintf(c.out, "%s\n\n", c.bold(s.Stage)); err != nil {
 			return err
 		}
-		if err := s.write(c.app); err != nil {
+		if err := writeStage(c.app, s); err != nil {
 			return err
 		}
 		fmt.Fprintln(c.out)
@@ -369,9 +361,9 @@ func (c *compression) write() error {
 	return writeSizes(c.app, sizeOf(c.model), sizeOf(c.small))
 }
 
-// write tells of a stage what became of the matrices, or how training went.
-func (s stageReport) write(a *app) error {
-	if t := s.Trained; t != nil {
+// writeStage tells of a stage what became of the matrices, or how training went.
+func writeStage(a *app, s experiments.Made) error {
+	if t := s.Learned; t != nil {
 		_, err := fmt.Fprintf(a.out, "%s tokens in %d steps, loss %.3f to %.3f nats/token\n", grouped(t.Tokens), t.Steps, t.First, t.Last)
 		return err
 	}

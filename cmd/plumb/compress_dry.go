@@ -1,19 +1,19 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
-	"plumb/compress"
 	"plumb/experiments"
 )
 
 // A foreseen is what --dry-run prints of a stage with --json.
 type foreseen struct {
 	Stage    string           `json:"stage"`
-	Known    bool             `json:"known"` // false: the method tells only when it is done
+	Known    bool             `json:"known"` // false: weights decide some of it
 	Trains   bool             `json:"trains,omitempty"`
+	Memory   int              `json:"memory_bytes,omitempty"` // of training
 	Matrices []foreseenMatrix `json:"matrices,omitempty"`
+	After    *modelSize       `json:"after,omitempty"` // of the whole model
 }
 
 type foreseenMatrix struct {
@@ -21,36 +21,43 @@ type foreseenMatrix struct {
 	Form    string `json:"form"`
 	Weights int    `json:"weights"`
 	Bytes   int    `json:"bytes"`
+	Guess   bool   `json:"guess,omitempty"` // weights decide
 	Problem string `json:"problem,omitempty"`
 }
 
-// foresee says what the stages of a recipe would do. Those behind the first are
-// foreseen as if they were given the model that the first is.
-func foresee(a *app, m *trained, recipe experiments.Recipe) error {
-	var wrong []error
-	for _, s := range recipe.Steps {
-		f := foreseen{Stage: s.Stage.String(), Trains: s.Trains()}
-		if !s.Trains() {
-			var all []compress.Prospect
-			all, f.Known = s.Foresee(m.model)
-			for _, p := range all {
-				f.add(p)
-			}
+// writeForeseen says what the stages of a recipe would do, each with what those
+// before it leave.
+func writeForeseen(a *app, all []experiments.Foreseen) error {
+	for i, s := range all {
+		if i > 0 && !a.json {
+			fmt.Fprintln(a.out)
 		}
-		wrong = append(wrong, s.Impossible(m.model))
-		if err := f.tell(a); err != nil {
+		if err := newForeseen(s).tell(a); err != nil {
 			return err
 		}
 	}
-	return errors.Join(wrong...)
+	return nil
 }
 
-func (f *foreseen) add(p compress.Prospect) {
-	one := foreseenMatrix{Slot: p.Slot, Form: p.Form, Weights: p.Weights, Bytes: p.Bytes}
-	if p.Problem != nil {
-		one.Problem = p.Problem.Error()
+func newForeseen(s experiments.Foreseen) *foreseen {
+	f := &foreseen{Stage: s.Step.Stage.String(), Trains: s.Step.Trains(), Memory: s.Memory}
+	problem := false
+	for _, p := range s.Matrices {
+		one := foreseenMatrix{Slot: p.Slot, Form: p.Form, Weights: p.Weights, Bytes: p.Bytes, Guess: p.Open}
+		if p.Problem != nil {
+			one.Problem, problem = p.Problem.Error(), true
+		}
+		f.Matrices = append(f.Matrices, one)
 	}
-	f.Matrices = append(f.Matrices, one)
+	size, known, err := s.After.Size()
+	f.Known = known && err == nil
+	if err == nil && !problem {
+		f.After = &modelSize{
+			Total: size.Params.Total, Body: size.Params.Body, Embedding: size.Params.Embedding,
+			Bytes: size.Bytes, BitsPerWeight: bitsPerWeight(size.Bytes, size.Params.Total),
+		}
+	}
+	return f
 }
 
 // tell prints what is foreseen of a stage.
@@ -61,20 +68,21 @@ func (f *foreseen) tell(a *app) error {
 	if _, err := fmt.Fprintln(a.out, a.bold(f.Stage)); err != nil {
 		return err
 	}
-	switch {
-	case f.Trains:
-		_, err := fmt.Fprintln(a.out, "  trains; sizes stay")
-		return err
-	case !f.Known:
-		_, err := fmt.Fprintln(a.out, "  sizes are known when it is done")
-		return err
+	if len(f.Matrices) > 0 {
+		g := grid{header: []string{"matrix", "form", "#weights", "#bytes", ""}}
+		for _, x := range f.Matrices {
+			g.add(x.Slot, x.Form, grouped(x.Weights), grouped(x.Bytes), choose(x.Guess && x.Problem == "", "a guess: weights decide", x.Problem))
+		}
+		if err := g.write(a.out); err != nil {
+			return err
+		}
 	}
-	g := grid{header: []string{"matrix", "form", "#weights", "#bytes", "problem"}}
-	weights, bytes := 0, 0
-	for _, x := range f.Matrices {
-		g.add(x.Slot, x.Form, grouped(x.Weights), grouped(x.Bytes), x.Problem)
-		weights, bytes = weights+x.Weights, bytes+x.Bytes
+	if f.Trains && f.Memory > 0 {
+		fmt.Fprintf(a.out, "trains in %s of memory; sizes stay\n", bytesText(f.Memory))
 	}
-	g.add("all of these", "", grouped(weights), grouped(bytes), "")
-	return g.write(a.out)
+	if f.After == nil {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.out, "the model then has %s%s weights in %s bytes\n", choose(f.Known, "", "about "), grouped(f.After.Total), grouped(f.After.Bytes))
+	return err
 }

@@ -46,7 +46,11 @@ func openThawed(path string) (*trained, error) {
 	if ids, rows := t.tokenizer.Vocab(), t.model.Config().Vocab; ids > rows {
 		return nil, fmt.Errorf("%s: its tokenizer has %d ids and the model only %d: they do not belong together", dir, ids, rows)
 	}
-	t.ours = ownConfig(dir)
+	origin, err := experiments.ReadOrigin(dir)
+	if err != nil {
+		return nil, err
+	}
+	t.ours = ownConfig(dir) && (origin == nil || !origin.Foreign)
 	t.world, err = experiments.TrainedWorld(dir)
 	return t, err
 }
