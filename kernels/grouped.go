@@ -10,14 +10,15 @@ import (
 // panels of 32 rows, of which a word holds the next 4 or 8 inputs. The order is
 // the same for every instruction set.
 //
-// With h = 2^(bits-1), q the number in a word and z the zero point, h where a
-// matrix has none, the matrix is w = scale·(q-z).
+// With q the number in a word and z the zero point, 2^(bits-1) where a matrix has
+// none, the matrix is w = scale·(q-z).
 type Grouped struct {
 	n, k, bits, group int
 
-	words  []uint32  // [panels, words of a row, 32], the first input in the lowest bits
+	words  []uint32  // [panels, words of a row, 32], an input in each byte; of 8, the later 4 above the others
 	scales []float32 // [panels, groups, 32]
-	shifts []float32 // [panels, groups, 32] h-z, or nil for a matrix without zero points
+	zeros  []int32   // [panels, groups, 32], or nil for a matrix without zero points
+	runs   []fixedRun
 }
 
 // A GroupedSource is what PackGrouped makes a matrix of.
@@ -49,8 +50,9 @@ func PackGrouped(s GroupedSource) *Grouped {
 	}
 	w.scales = make([]float32, panels*groups*panelRows)
 	if s.Zeros != nil {
-		w.shifts = make([]float32, len(w.scales))
+		w.zeros = make([]int32, len(w.scales))
 	}
+	w.runs = fixedRuns(s.K, s.Group)
 	parallel(panels, func(panel int) { w.pack(s, panel) })
 	return w
 }
@@ -70,15 +72,15 @@ func (w *Grouped) pack(s GroupedSource, panel int) {
 			for g := range groups {
 				at := (panel*groups+g)*panelRows + j
 				w.scales[at] = s.Scales[r*groups+g]
-				if w.shifts != nil {
-					w.shifts[at] = float32(middle) - float32(s.Zeros[r*groups+g])
+				if w.zeros != nil {
+					w.zeros[at] = int32(s.Zeros[r*groups+g])
 				}
 			}
 		}
 		for i := range w.rowWords() {
 			word := uint32(0)
 			for p, q := range row[i*each : (i+1)*each] {
-				word |= uint32(q) << (w.bits * p)
+				word |= uint32(q) << w.place(p)
 			}
 			words[i*panelRows+j] = word
 		}
@@ -92,18 +94,20 @@ func (w *Grouped) perWord() int  { return 32 / w.bits }
 func (w *Grouped) rowWords() int { return (w.k + w.perWord() - 1) / w.perWord() }
 func (w *Grouped) groups() int   { return Groups(w.k, w.group) }
 
+// place is the lowest bit of input p of a word.
+func (w *Grouped) place(p int) int { return 8*(p%4) + 4*(p/4) }
+
 // Row sets dst [k] to row r: each weight is scale·(q-z), rounded once.
 func (w *Grouped) Row(dst []float32, r int) {
-	each, middle := w.perWord(), float32(uint8(1)<<(w.bits-1))
+	each, zero := w.perWord(), w.middle()
 	words := w.words[r/panelRows*w.rowWords()*panelRows+r%panelRows:]
 	mask := uint32(1)<<w.bits - 1
 	for p := range dst[:w.k] {
-		q := float32(words[p/each*panelRows]>>(w.bits*(p%each))&mask) - middle
 		at := (r/panelRows*w.groups()+p/w.group)*panelRows + r%panelRows
-		if w.shifts != nil {
-			q += w.shifts[at]
+		if w.zeros != nil {
+			zero = w.zeros[at]
 		}
-		dst[p] = q * w.scales[at]
+		dst[p] = float32(int32(words[p/each*panelRows]>>w.place(p%each)&mask)-zero) * w.scales[at]
 	}
 }
 
@@ -116,15 +120,20 @@ func EmbeddingGrouped(dst []float32, table *Grouped, ids []int32) {
 	}
 }
 
-// MatMulGrouped multiplies x [m, k] with the transpose of w [n, k]. With x and q
-// of one group and sum the sum of that x, over 16 lanes as in all sums of rows,
-// an element of dst [m, n] is
+// middle is the zero point of a matrix without any.
+func (w *Grouped) middle() int32 { return 1 << (w.bits - 1) }
+
+// MatMulGrouped multiplies x [m, k] with the transpose of w [n, k]. x is read as
+// whole numbers too, of 24 bits: those of 128 neighbouring inputs, or fewer where
+// a group is shorter, are rounded to multiples of the power of two by which the
+// largest of them is between 2^22 and 2^23. An element of dst [m, n] is
 //
 //	y = 0
-//	for each group: y = fma(scale, dot + (h-z)·sum, y)
+//	for each group, or 128 inputs of it: y = fma(float32(Σ v·(q-z)), power·scale, y)
 //
-// where dot is the chain of fused multiply-adds of x and q-h from 0, and the
-// part with h-z, also fused, is left out for a matrix without zero points. It
+// where x = power·v. Sums of whole numbers are exact and rounded once. So x is
+// known as well as a float32 beside the largest of its neighbours; below 2^-104
+// it is known less well. Where x has a NaN or an infinity the row is NaN. It
 // panics if lengths do not fit.
 func MatMulGrouped(dst, x []float32, w *Grouped, m int) {
 	w.multiply("MatMulGrouped", dst, x, m, false)
@@ -137,11 +146,10 @@ func MatMulGroupedAdd(dst, x []float32, w *Grouped, m int) {
 
 // A groupedCall is one product, cut into tasks of panels or of rows and a panel.
 type groupedCall struct {
-	w      *Grouped
-	dst, x []float32
-	sums   []float32 // [m, groups] of x, or nil
-	shape  shape
-	m      int
+	w   *Grouped
+	dst []float32
+	x   fixedRows
+	m   int
 }
 
 func (w *Grouped) multiply(kernel string, dst, x []float32, m int, add bool) {
@@ -156,117 +164,94 @@ func (w *Grouped) multiply(kernel string, dst, x []float32, m int, add bool) {
 		clear(dst)
 	}
 	buf := scratches.get()
-	call := groupedCall{w: w, dst: dst, x: x, m: m, shape: shapes[current()]}
-	if w.shifts != nil {
-		call.sums = buf.floats(m * w.groups())
-		groupSums(call.sums, x, m, w.k, w.group)
-	}
-	if m <= vectorRows {
-		groupedVectors.run((w.n+panelRows-1)/panelRows, max(4, mostTask/(leastRows*panelRows*w.k)/4*4), call)
+	call := groupedCall{w: w, dst: dst, x: newFixedRows(buf, x, m, w.k, w.runs), m: m}
+	panels := (w.n + panelRows - 1) / panelRows
+	if m == 1 && call.x.on == avx512 {
+		groupedVectors.run(panels, max(4, mostTask/(leastRows*panelRows*w.k)/4*4), call)
 	} else {
 		rows := (m + packedRows - 1) / packedRows
-		groupedTiles.run(rows*((w.n+panelRows-1)/panelRows), max(1, mostTask/(max(m/rows, leastRows)*panelRows*w.k)), call)
+		groupedTiles.run(rows*panels, max(1, 2*mostTask/(max(m/rows, leastRows)*panelRows*w.k)), call)
 	}
 	scratches.put(buf)
 }
 
-// groupSums sums the groups of each row of x.
-func groupSums(sums, x []float32, m, k, group int) {
-	dot, groups := dots.get(), Groups(k, group)
-	ones := scratches.get()
-	one := ones.floats(min(k, group))
-	for i := range one {
-		one[i] = 1
-	}
-	for r := range m {
-		for g := range groups {
-			part := x[r*k+g*group : r*k+min(k, (g+1)*group)]
-			sums[r*groups+g] = dot(part, one[:len(part)])
-		}
-	}
-	scratches.put(ones)
-}
-
-// vectorRows is how many rows are multiplied one by one, with words that are
-// still in cache after the first: unpacking them would take longer.
-const vectorRows = 4
-
-// groupedVectors multiplies rows with panels, one after the other.
+// groupedVectors multiplies one row with panels.
 var groupedVectors = inPieces(func(a *groupedCall, from, to int) {
-	w, buf := a.w, scratches.get()
-	space := buf.floats(4*panelRows + w.rowWords()*w.perWord())
-	for panel := from; panel < to; {
-		panels := 1
-		for panels < mostPanels(a.shape.isa) && panel+2*panels <= to {
-			panels *= 2
+	w := a.w
+	for panel := from; panel < to; panel++ {
+		y := a.dst[panel*panelRows:]
+		if len(y) >= panelRows {
+			w.vector(a, y, panel)
+			continue
 		}
-		for row := range a.m {
-			w.vector(a, space, row, panel, panels)
-		}
-		panel += panels
+		var whole [panelRows]float32
+		copy(whole[:], y)
+		w.vector(a, whole[:], panel)
+		copy(y, whole[:])
 	}
-	scratches.put(buf)
 })
 
-// vector adds the product of one row with some panels to dst.
-func (w *Grouped) vector(a *groupedCall, space []float32, row, panel, panels int) {
-	x, y := a.x[row*w.k:(row+1)*w.k], a.dst[row*w.n+panel*panelRows:(row+1)*w.n]
-	if w.k%w.perWord() != 0 { // whole words want whole numbers of inputs
-		filled := space[4*panelRows:][:w.rowWords()*w.perWord()]
-		clear(filled[copy(filled, x):])
-		x = filled
+// vector adds the product of the only row with one panel to y.
+func (w *Grouped) vector(a *groupedCall, y []float32, panel int) {
+	kernel := groupedKernels[w.bits/8].on(a.x.on)
+	for _, r := range w.runs {
+		scales, zeros, scaleStep, zeroStep := w.factors(panel, r)
+		kernel(&y[0], a.x.at(0, r.first), w.word(panel, r.first), scales, zeros, a.x.fact(0, r.segment),
+			a.x.plane, r.segments, w.wordsOf(r.inputs), scaleStep, zeroStep)
 	}
-	if n := panels * panelRows; len(y) < n { // and whole panels as many outputs
-		copy(space[:n], y)
-		w.vectorGroups(a, space[:n], x, row, panel, panels)
-		copy(y, space)
-		return
-	}
-	w.vectorGroups(a, y, x, row, panel, panels)
 }
 
-// vectorGroups adds the product of row x with some panels to y.
-func (w *Grouped) vectorGroups(a *groupedCall, y, x []float32, row, panel, panels int) {
-	kernel := groupedKernels[w.bits/8][panels].on(a.shape.isa)
-	groups, words := w.groups(), w.rowWords()
-	whole := w.k / w.group // the last group may be shorter
-	at := panel * groups * panelRows
-	run := func(first, count, each int) {
-		if count == 0 {
-			return
-		}
-		g := at + first*panelRows
-		var shifts, sums *float32
-		if w.shifts != nil {
-			shifts, sums = &w.shifts[g], &a.sums[row*groups+first]
-		}
-		start := first * w.group / w.perWord()
-		kernel(&y[0], &x[first*w.group], &w.words[(panel*words+start)*panelRows], &w.scales[g], shifts, sums,
-			4*words*panelRows, 4*groups*panelRows, count, each)
-	}
-	if w.group >= w.k {
-		run(0, 1, words)
-		return
-	}
-	run(0, whole, w.group/w.perWord())
-	run(whole, groups-whole, words-whole*w.group/w.perWord())
+// word is where the words of an input begin, the first of a word.
+func (w *Grouped) word(panel, input int) *uint32 {
+	return &w.words[(panel*w.rowWords()+input/w.perWord())*panelRows]
 }
 
-// groupedTiles multiplies rows with panels, which are unpacked to float32 in
-// cache. Pieces number the panels of the first rows, then those of the next.
+// wordsOf is how many words hold so many inputs.
+func (w *Grouped) wordsOf(inputs int) int { return (inputs + w.perWord() - 1) / w.perWord() }
+
+// middles are the zero points of matrices without any, by bits/8.
+var middles = func() (all [2][panelRows]int32) {
+	for j := range panelRows {
+		all[0][j], all[1][j] = 8, 128
+	}
+	return all
+}()
+
+// factors returns the scales and zero points of the first segment of a run, and
+// the bytes from those of a segment to those of the next.
+func (w *Grouped) factors(panel int, r fixedRun) (scales *float32, zeros *int32, scaleStep, zeroStep int) {
+	at := (panel*w.groups() + r.group) * panelRows
+	if !r.shared {
+		scaleStep = 4 * panelRows
+	}
+	if w.zeros == nil {
+		return &w.scales[at], &middles[w.bits/8][0], scaleStep, 0
+	}
+	return &w.scales[at], &w.zeros[at], scaleStep, scaleStep
+}
+
+// groupedTiles multiplies rows with panels of bytes, to which those of 4 bits are
+// unpacked in cache. Pieces number the panels of the first rows, then those of the
+// next.
 var groupedTiles = inPieces(func(a *groupedCall, from, to int) {
 	w, panels := a.w, (a.w.n+panelRows-1)/panelRows
 	blocks := (a.m + packedRows - 1) / packedRows
 	rows := (a.m + blocks - 1) / blocks
 	buf := scratches.get()
-	unpacked := w.rowWords() * w.perWord() * panelRows
-	space := buf.floats(unpacked + 2*groupedRows*panelRows)
+	unpacked := 0
+	if w.bits == 4 {
+		unpacked = 2 * w.rowWords() * panelRows
+	}
+	space := buf.floats(unpacked + groupedRows*(1+mostPlanes)*panelRows)
 	for piece := from; piece < to; piece++ {
 		row, panel := piece/panels*rows, piece%panels
-		end := min(row+rows, a.m)
-		unpackKernels[w.bits/8].on(a.shape.isa)(&space[0], &w.words[panel*w.rowWords()*panelRows], w.rowWords())
+		end, words := min(row+rows, a.m), w.word(panel, 0)
+		if w.bits == 4 {
+			words = (*uint32)(unsafe.Pointer(&space[0]))
+			unpackKernel.on(a.x.on)(words, w.word(panel, 0), w.rowWords())
+		}
 		for ; row < end; row += groupedRows {
-			w.tile(a, space[:unpacked], space[unpacked:], row, min(groupedRows, end-row), panel)
+			w.tile(a, words, space[unpacked:], row, min(groupedRows, end-row), panel)
 		}
 	}
 	scratches.put(buf)
@@ -274,60 +259,28 @@ var groupedTiles = inPieces(func(a *groupedCall, from, to int) {
 
 // groupedRows is how many rows go through the groups of a panel together: as
 // many as fit a first-level cache twice.
-const groupedRows = 56
+const groupedRows = 28
 
-// tile adds the product of some rows with one panel, unpacked to q, to dst.
-// Between groups the sums lie side by side, since rows of dst may be a distance
-// apart that has them share few sets of a cache.
-func (w *Grouped) tile(a *groupedCall, q, space []float32, row, rows, panel int) {
-	groups, j := w.groups(), panel*panelRows
-	dots, y := space[:rows*panelRows], space[rows*panelRows:]
+// tile adds the product of some rows with one panel, whose bytes words holds, to
+// dst. Between groups the sums lie side by side, since rows of dst may be a
+// distance apart that has them share few sets of a cache.
+func (w *Grouped) tile(a *groupedCall, words *uint32, space []float32, row, rows, panel int) {
+	y, j := space[:rows*panelRows], panel*panelRows
+	dots := (*int32)(unsafe.Pointer(&space[rows*panelRows]))
 	cols := min(panelRows, w.n-j)
 	for r := range rows {
 		copy(y[r*panelRows:(r+1)*panelRows], a.dst[(row+r)*w.n+j:][:cols])
 	}
-	rescale := rescaleKernel.on(a.shape.isa)
-	for g := range groups {
-		first := g * w.group
-		steps := min(w.group, w.k-first)
-		a.shape.wide(matrix{dots, panelRows, 1}, matrix{a.x[row*w.k+first:], w.k, 1}, matrix{q[first*panelRows:], panelRows, 1},
-			rows, steps, panelRows, false)
-		at := (panel*groups + g) * panelRows
-		var shifts, sums *float32
-		if w.shifts != nil {
-			shifts, sums = &w.shifts[at], &a.sums[row*groups+g]
+	sum := sumKernel.on(a.x.on)
+	for _, r := range w.runs {
+		scales, zeros, scaleStep, zeroStep := w.factors(panel, r)
+		for s := range r.segments {
+			first := r.first + s*r.inputs
+			a.x.dots(dots, offset(words, first/4*4*panelRows), row, rows, first, (r.inputs+3)/4)
+			sum(&y[0], dots, offset(scales, s*scaleStep), offset(zeros, s*zeroStep), a.x.fact(row, r.segment+s), a.x.factRow(), rows)
 		}
-		rescale(&y[0], &dots[0], &w.scales[at], shifts, sums, 4*panelRows, 4*groups, rows)
 	}
 	for r := range rows {
 		copy(a.dst[(row+r)*w.n+j:][:cols], y[r*panelRows:])
 	}
-}
-
-// A groupedFunc adds the product of one row with panels of words to y [panels,
-// 32]: for each group of so many words,
-//
-//	dot = chain of fma(x, q-h, dot) from 0
-//	dot = fma(shift, sum, dot)           unless shifts is nil
-//	y   = fma(dot, scale, y)
-//
-// wordsPanel and scalesPanel are the distances of panels in bytes.
-type groupedFunc func(y, x *float32, words *uint32, scales, shifts, sums *float32, wordsPanel, scalesPanel, groups, each int)
-
-// groupedKernels has them by bits/8 and panels.
-var groupedKernels = func() (kernels [2][5]*perISA[groupedFunc]) {
-	for _, panels := range []int{1, 2, 4} {
-		kernels[0][panels] = implement(groupedGeneric(4, panels))
-		kernels[1][panels] = implement(groupedGeneric(8, panels))
-	}
-	return kernels
-}()
-
-// mostPanels is how many panels the kernels of i take at a time, so many that
-// their chains keep the processor busy.
-func mostPanels(i isa) int {
-	if i == avx512 {
-		return 4
-	}
-	return 2
 }

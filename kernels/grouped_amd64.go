@@ -3,68 +3,40 @@
 package kernels
 
 func init() {
-	groupedKernels[0][1].add(avx512, grouped4x1AVX512)
-	groupedKernels[0][2].add(avx512, grouped4x2AVX512)
-	groupedKernels[0][4].add(avx512, grouped4x4AVX512)
-	unpackKernels[0].add(avx512, unpack4AVX512)
-	groupedKernels[1][1].add(avx512, grouped8x1AVX512)
-	groupedKernels[1][2].add(avx512, grouped8x2AVX512)
-	groupedKernels[1][4].add(avx512, grouped8x4AVX512)
-	unpackKernels[1].add(avx512, unpack8AVX512)
-	rescaleKernel.add(avx512, rescaleAVX512)
-	groupedKernels[0][1].add(avx2, grouped4x1AVX2)
-	groupedKernels[0][2].add(avx2, grouped4x2AVX2)
-	unpackKernels[0].add(avx2, unpack4AVX2)
-	groupedKernels[1][1].add(avx2, grouped8x1AVX2)
-	groupedKernels[1][2].add(avx2, grouped8x2AVX2)
-	unpackKernels[1].add(avx2, unpack8AVX2)
-	rescaleKernel.add(avx2, rescaleAVX2)
+	fixKernel.add(avx512, fixAVX512)
+	groupedKernels[0].add(avx512, grouped4AVX512)
+	groupedKernels[1].add(avx512, grouped8AVX512)
+	unpackKernel.add(avx512, unpackAVX512)
+	sumKernel.add(avx512, sumAVX512)
+	fixKernel.add(avx2, fixAVX2)
+	dotKernel.add(avx2, dotsAVX2)
+	unpackKernel.add(avx2, unpackAVX2)
+	sumKernel.add(avx2, sumAVX2)
 }
 
 //go:noescape
-func grouped4x1AVX512(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
+func fixAVX512(dst *int8, x *float32, inverse float32, plane int, segments int, inputs int, facts *fixedFact)
 
 //go:noescape
-func grouped4x2AVX512(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
+func grouped4AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, segments int, each int, scaleStep int, zeroStep int)
 
 //go:noescape
-func grouped4x4AVX512(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
+func grouped8AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, segments int, each int, scaleStep int, zeroStep int)
 
 //go:noescape
-func unpack4AVX512(dst *float32, words *uint32, count int)
+func unpackAVX512(dst *uint32, words *uint32, count int)
 
 //go:noescape
-func grouped8x1AVX512(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
+func sumAVX512(y *float32, dots *int32, scales *float32, zeros *int32, facts *fixedFact, factRow int, rows int)
 
 //go:noescape
-func grouped8x2AVX512(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
+func fixAVX2(dst *int8, x *float32, inverse float32, plane int, segments int, inputs int, facts *fixedFact)
 
 //go:noescape
-func grouped8x4AVX512(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
+func dotsAVX2(c *int32, x *int8, words *uint32, plane int, steps int)
 
 //go:noescape
-func unpack8AVX512(dst *float32, words *uint32, count int)
+func unpackAVX2(dst *uint32, words *uint32, count int)
 
 //go:noescape
-func rescaleAVX512(y *float32, dots *float32, scales *float32, shifts *float32, sums *float32, yRow int, sumRow int, rows int)
-
-//go:noescape
-func grouped4x1AVX2(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
-
-//go:noescape
-func grouped4x2AVX2(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
-
-//go:noescape
-func unpack4AVX2(dst *float32, words *uint32, count int)
-
-//go:noescape
-func grouped8x1AVX2(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
-
-//go:noescape
-func grouped8x2AVX2(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
-
-//go:noescape
-func unpack8AVX2(dst *float32, words *uint32, count int)
-
-//go:noescape
-func rescaleAVX2(y *float32, dots *float32, scales *float32, shifts *float32, sums *float32, yRow int, sumRow int, rows int)
+func sumAVX2(y *float32, dots *int32, scales *float32, zeros *int32, facts *fixedFact, factRow int, rows int)

@@ -3,32 +3,20 @@
 package kernels
 
 func init() {
-	groupedKernels[0][1].add(neon, grouped4x1NEON)
-	groupedKernels[0][2].add(neon, grouped4x2NEON)
-	unpackKernels[0].add(neon, unpack4NEON)
-	groupedKernels[1][1].add(neon, grouped8x1NEON)
-	groupedKernels[1][2].add(neon, grouped8x2NEON)
-	unpackKernels[1].add(neon, unpack8NEON)
-	rescaleKernel.add(neon, rescaleNEON)
+	fixKernel.add(neon, fixNEON)
+	dotKernel.add(neon, dotsNEON)
+	unpackKernel.add(neon, unpackNEON)
+	sumKernel.add(neon, sumNEON)
 }
 
 //go:noescape
-func grouped4x1NEON(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
+func fixNEON(dst *int8, x *float32, inverse float32, plane int, segments int, inputs int, facts *fixedFact)
 
 //go:noescape
-func grouped4x2NEON(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
+func dotsNEON(c *int32, x *int8, words *uint32, plane int, steps int)
 
 //go:noescape
-func unpack4NEON(dst *float32, words *uint32, count int)
+func unpackNEON(dst *uint32, words *uint32, count int)
 
 //go:noescape
-func grouped8x1NEON(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
-
-//go:noescape
-func grouped8x2NEON(y *float32, x *float32, words *uint32, scales *float32, shifts *float32, sums *float32, wordsPanel int, scalesPanel int, groups int, each int)
-
-//go:noescape
-func unpack8NEON(dst *float32, words *uint32, count int)
-
-//go:noescape
-func rescaleNEON(y *float32, dots *float32, scales *float32, shifts *float32, sums *float32, yRow int, sumRow int, rows int)
+func sumNEON(y *float32, dots *int32, scales *float32, zeros *int32, facts *fixedFact, factRow int, rows int)

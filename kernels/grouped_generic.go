@@ -1,79 +1,102 @@
 package kernels
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // offset is the element so many bytes behind p.
 func offset[E any](p *E, bytes int) *E { return (*E)(unsafe.Add(unsafe.Pointer(p), bytes)) }
 
-// groupedGeneric is the definition of every groupedFunc.
-func groupedGeneric(bits, panels int) groupedFunc {
-	return func(y, x *float32, words *uint32, scales, shifts, sums *float32, wordsPanel, scalesPanel, groups, each int) {
-		for panel := range panels {
-			out := unsafe.Slice(offset(y, 4*panelRows*panel), panelRows)
-			for g := range groups {
-				var dots [panelRows]float32
-				q := make([]float32, 32/bits*panelRows)
-				for i := range each {
-					at := g*each + i
-					unpackGeneric(bits)(&q[0], offset(words, wordsPanel*panel+4*panelRows*at), 1)
-					for p := range 32 / bits {
-						e := *offset(x, 4*(at*32/bits+p))
-						for j := range dots {
-							dots[j] = fma32(e, q[p*panelRows+j], dots[j])
-						}
-					}
-				}
-				for j := range dots {
-					at := scalesPanel*panel + 4*(g*panelRows+j)
-					if shifts != nil {
-						dots[j] = fma32(*offset(shifts, at), *offset(sums, 4*g), dots[j])
-					}
-					out[j] = fma32(dots[j], *offset(scales, at), out[j])
-				}
+// A fixFunc writes segments of x·inverse as whole numbers, of inputs each, in the
+// parts that its instruction set has, plane bytes apart, and the sums of the parts
+// in facts. A vector may be written whole where fewer inputs are left, filled up
+// with zeros.
+type fixFunc func(dst *int8, x *float32, inverse float32, plane, segments, inputs int, facts *fixedFact)
+
+var fixKernel = implement[fixFunc](fixGeneric)
+
+func fixGeneric(dst *int8, x *float32, inverse float32, plane, segments, inputs int, facts *fixedFact) {
+	n := segments * inputs
+	highs := unsafe.Slice((*int32)(unsafe.Pointer(dst)), (n+7)/8*8)
+	lows := unsafe.Slice((*int32)(unsafe.Pointer(offset(dst, plane))), len(highs))
+	clear(highs)
+	clear(lows)
+	all := unsafe.Slice(facts, segments)
+	for s := range all {
+		all[s] = fixedFact{}
+	}
+	for i, v := range unsafe.Slice(x, n) {
+		whole := int32(math.RoundToEven(float64(float32(v * inverse))))
+		highs[i] = (whole + 1<<15) >> 16
+		lows[i] = whole - highs[i]<<16
+		all[i/inputs].high += highs[i]
+		all[i/inputs].low += lows[i]
+	}
+}
+
+// A dotFunc sets c [2, 32] to the sums of the products of bytes with the high and
+// the low parts of a row, plane bytes apart:
+//
+//	c[part][j] = Σ over p < 4·steps of part[p]·byte p of words[.][j]
+type dotFunc func(c *int32, x *int8, words *uint32, plane, steps int)
+
+var dotKernel = implement[dotFunc](dotsGeneric)
+
+func dotsGeneric(c *int32, x *int8, words *uint32, plane, steps int) {
+	for part := range 2 {
+		out := unsafe.Slice(offset(c, 4*panelRows*part), panelRows)
+		v := unsafe.Slice((*int32)(unsafe.Pointer(offset(x, plane*part))), 4*steps)
+		clear(out)
+		for i, word := range unsafe.Slice(words, steps*panelRows) {
+			for p := range 4 {
+				out[i%panelRows] += v[i/panelRows*4+p] * int32(word>>(8*p)&255)
 			}
 		}
 	}
 }
 
-// An unpackFunc writes q-h of so many words of a panel as float32: dst is
-// [words·32/bits, 32].
-type unpackFunc func(dst *float32, words *uint32, count int)
-
-// unpackKernels has them by bits/8.
-var unpackKernels = [2]*perISA[unpackFunc]{implement(unpackGeneric(4)), implement(unpackGeneric(8))}
-
-func unpackGeneric(bits int) unpackFunc {
-	mask, middle := uint32(1)<<bits-1, float32(uint8(1)<<(bits-1))
-	return func(dst *float32, words *uint32, count int) {
-		out := unsafe.Slice(dst, count*32/bits*panelRows)
-		for i, word := range unsafe.Slice(words, count*panelRows) {
-			at := i/panelRows*panelRows*32/bits + i%panelRows
-			for p := range 32 / bits {
-				out[at+p*panelRows] = float32(word>>(bits*p)&mask) - middle
-			}
-		}
-	}
-}
-
-// A rescaleFunc adds the dots [rows, 32] of a group, times its scales [32], to y:
+// A sumFunc adds the dots [rows, parts, 32] of a segment to y [rows, 32]:
 //
-//	y = fma(dot + shift·sum, scale, y)
+//	y = fma(float32(dot - zero·sum), power·scale, y)
 //
-// where the part with the shifts [32] is fused too, and left out where they are
-// nil. yRow and sumRow are the distances of rows in bytes.
-type rescaleFunc func(y, dots, scales, shifts, sums *float32, yRow, sumRow, rows int)
+// where dot, sum are high·2^16 + low, exactly. factRow is in bytes.
+type sumFunc func(y *float32, dots *int32, scales *float32, zeros *int32, facts *fixedFact, factRow, rows int)
 
-var rescaleKernel = implement[rescaleFunc](rescaleGeneric)
+var sumKernel = implement[sumFunc](sumGeneric)
 
-func rescaleGeneric(y, dots, scales, shifts, sums *float32, yRow, sumRow, rows int) {
-	scale := unsafe.Slice(scales, panelRows)
+func sumGeneric(y *float32, dots *int32, scales *float32, zeros *int32, facts *fixedFact, factRow, rows int) {
+	scale, zero := unsafe.Slice(scales, panelRows), unsafe.Slice(zeros, panelRows)
 	for r := range rows {
-		out, dot := unsafe.Slice(offset(y, r*yRow), panelRows), unsafe.Slice(offset(dots, 4*panelRows*r), panelRows)
-		for j, d := range dot {
-			if shifts != nil {
-				d = fma32(*offset(shifts, 4*j), *offset(sums, r*sumRow), d)
-			}
-			out[j] = fma32(d, scale[j], out[j])
+		out, f := unsafe.Slice(offset(y, 4*panelRows*r), panelRows), offset(facts, factRow*r)
+		dot := unsafe.Slice(offset(dots, 4*2*panelRows*r), 2*panelRows)
+		for j := range out {
+			high, low := int64(dot[j]-zero[j]*f.high), int64(dot[panelRows+j]-zero[j]*f.low)
+			out[j] = fma32(float32(high<<16+low), float32(f.power*scale[j]), out[j])
 		}
+	}
+}
+
+// A groupedFunc adds the product of one row with one panel to y [32], as a
+// dotFunc and a sumFunc do, for segments of so many words each. The steps are the
+// bytes from what belongs to a segment to what belongs to the next. Only avx512
+// has it.
+type groupedFunc func(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane, segments, each, scaleStep, zeroStep int)
+
+// groupedKernels has them by bits/8.
+var groupedKernels = [2]*perISA[groupedFunc]{implement[groupedFunc](nil), implement[groupedFunc](nil)}
+
+// An unpackFunc sets dst [2·count, 32] to the bytes of words [count, 32] of 4
+// bits.
+type unpackFunc func(dst, words *uint32, count int)
+
+var unpackKernel = implement[unpackFunc](unpackGeneric)
+
+func unpackGeneric(dst, words *uint32, count int) {
+	const nibbles = 0x0F0F0F0F
+	out := unsafe.Slice(dst, 2*count*panelRows)
+	for i, word := range unsafe.Slice(words, count*panelRows) {
+		at := i/panelRows*2*panelRows + i%panelRows
+		out[at], out[at+panelRows] = word&nibbles, word>>4&nibbles
 	}
 }

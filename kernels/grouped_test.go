@@ -30,33 +30,65 @@ func groupedCase(r *rand.Rand, n, k, bits, group int, zero bool) *Grouped {
 func plainGrouped(dst, x []float32, w *Grouped, m int) {
 	row := make([]float32, w.k)
 	whole := *w
-	whole.scales, whole.shifts = slices.Clone(w.scales), nil
-	for i := range whole.scales {
-		whole.scales[i] = 1
-	}
+	whole.scales = slices.Repeat([]float32{1}, len(w.scales))
 	for j := range w.n {
-		whole.Row(row, j) // q-h
+		whole.Row(row, j) // q-z
 		for i := range m {
-			y := dst[i*w.n+j]
-			for g := range w.groups() {
-				from, to := g*w.group, min(w.k, (g+1)*w.group)
-				dot := float32(0)
-				for p := from; p < to; p++ {
-					dot = fma32(x[i*w.k+p], row[p], dot)
+			y := &dst[i*w.n+j]
+			for from := 0; from < w.k; from += fixedInputs(w.group, w.k, from) {
+				n := fixedInputs(w.group, w.k, from)
+				power, v := plainFixed(x[i*w.k:(i+1)*w.k], w.group, from, n)
+				sum := int64(0)
+				for p, v := range v {
+					sum += v * int64(row[from+p])
 				}
-				at := (j/panelRows*w.groups()+g)*panelRows + j%panelRows
-				if w.shifts != nil {
-					ones := slices.Repeat([]float32{1}, to-from)
-					dot = fma32(w.shifts[at], dotGeneric(x[i*w.k+from:i*w.k+to], ones), dot)
-				}
-				y = fma32(dot, w.scales[at], y)
+				scale := w.scales[(j/panelRows*w.groups()+from/w.group)*panelRows+j%panelRows]
+				*y = fma32(float32(sum), float32(power*scale), *y)
 			}
-			dst[i*w.n+j] = y
 		}
 	}
 }
 
-var groupedSizes = [][3]int{{1, 8, 8}, {31, 5, 5}, {33, 24, 8}, {64, 40, 16}, {96, 64, 32}, {130, 100, 64}, {161, 70, 70}}
+// fixedInputs is how many inputs from from on are summed in whole numbers.
+func fixedInputs(group, k, from int) int {
+	end := min(k, (from/group+1)*group)
+	if group > 128 {
+		end = min(end, from/group*group+(from%group/128+1)*128)
+	}
+	return end - from
+}
+
+// plainFixed returns the inputs from..from+n of x as whole numbers and what they
+// are multiples of, which as many whole groups as fit 128 inputs share.
+func plainFixed(x []float32, group, from, n int) (power float32, v []int64) {
+	shared := x[from : from+n]
+	if group <= 128 {
+		block := 128 / group * group
+		first, whole := from/block*block, len(x)/group*group
+		shared = x[first:min(first+block, whole)]
+		if from >= whole {
+			shared = x[whole:]
+		}
+	}
+	largest := float64(0)
+	for _, v := range shared {
+		largest = max(largest, math.Abs(float64(v)))
+	}
+	v = make([]int64, n)
+	if largest == 0 {
+		return 0, v
+	}
+	exponent := max(-126, math.Ilogb(largest)-22)
+	if largest > math.Ldexp(8355711, exponent) {
+		exponent++
+	}
+	for i, x := range x[from : from+n] {
+		v[i] = int64(math.RoundToEven(math.Ldexp(float64(x), -exponent)))
+	}
+	return float32(math.Ldexp(1, exponent)), v
+}
+
+var groupedSizes = [][3]int{{1, 8, 8}, {31, 5, 5}, {33, 24, 8}, {64, 40, 16}, {96, 64, 32}, {130, 100, 64}, {161, 70, 70}, {40, 300, 48}, {33, 417, 136}, {64, 300, 300}}
 
 func TestGroupedProductsFollowTheFormula(t *testing.T) {
 	onEach(t, func(t *testing.T) {
@@ -88,7 +120,7 @@ func sameGrouped(t *testing.T, r *rand.Rand, w *Grouped, m int) {
 	plainGrouped(wantAdd, x, w, m)
 	for _, workers := range []int{1, 3} {
 		withWorkers(workers, func() {
-			what := fmt.Sprintf("%dx%dx%d, %d bits, groups of %d, zero points %v, %d workers", m, k, n, w.bits, w.group, w.shifts != nil, workers)
+			what := fmt.Sprintf("%dx%dx%d, %d bits, groups of %d, zero points %v, %d workers", m, k, n, w.bits, w.group, w.zeros != nil, workers)
 			got := newGuarded(m * n)
 			copy(got.data, start)
 			MatMulGrouped(got.data, x, w, m)

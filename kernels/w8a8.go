@@ -42,7 +42,7 @@ type intCall struct {
 }
 
 func (w *Grouped) multiplyInts(kernel string, dst, x []float32, m int, scale float32, add bool) {
-	if len(dst) != m*w.n || len(x) != m*w.k || m < 0 || w.bits != 8 || w.group < w.k || w.shifts != nil || w.k > MostInts {
+	if len(dst) != m*w.n || len(x) != m*w.k || m < 0 || w.bits != 8 || w.group < w.k || w.zeros != nil || w.k > MostInts {
 		panic(fmt.Sprintf("kernels.%s: %d rows of a matrix [%d, %d] of %d bits do not fit lengths of %d and %d",
 			kernel, m, w.n, w.k, w.bits, len(dst), len(x)))
 	}
@@ -175,6 +175,20 @@ func (i isa) intTiles() (on isa, rows int) {
 	return generic, maxTileRows
 }
 
+// intRows multiplies any number of rows with one panel of words, as an
+// intTileFunc does.
+func intRows(i isa, c *int32, a *int8, b *uint32, aRow, steps, rows int) {
+	on, most := i.intTiles()
+	tiles := (rows + most - 1) / most
+	height, taller, at := rows/tiles, rows%tiles, 0
+	for _, run := range [2]struct{ tiles, height int }{{taller, height + 1}, {tiles - taller, height}} {
+		if run.tiles > 0 {
+			intTiles[run.height].on(on)(offset(c, 4*panelRows*at), offset(a, aRow*at), b, aRow, steps, run.tiles)
+			at += run.tiles * run.height
+		}
+	}
+}
+
 // A restoreFunc sets y [rows, 32], or adds to it:
 //
 //	y = float32(c - sum)·xScale·scale
@@ -215,16 +229,7 @@ var intProducts = inPieces(func(a *intCall, from, to int) {
 func (w *Grouped) intTile(a *intCall, space []float32, row, rows, panel int) {
 	words, j := w.rowWords(), panel*panelRows
 	c, space := (*int32)(unsafe.Pointer(&space[0])), space[rows*panelRows:]
-	on, most := a.isa.intTiles()
-	tiles := (rows + most - 1) / most
-	height, taller, at := rows/tiles, rows%tiles, 0
-	for _, run := range [2]struct{ tiles, height int }{{taller, height + 1}, {tiles - taller, height}} {
-		if run.tiles > 0 {
-			x := (*int8)(unsafe.Pointer(&a.q[(row+at)*words]))
-			intTiles[run.height].on(on)(offset(c, 4*panelRows*at), x, &w.words[panel*words*panelRows], 4*words, words, run.tiles)
-			at += run.tiles * run.height
-		}
-	}
+	intRows(a.isa, c, (*int8)(unsafe.Pointer(&a.q[row*words])), &w.words[panel*words*panelRows], 4*words, words, rows)
 	y, stride, cols := a.dst[row*w.n+j:], w.n, min(panelRows, w.n-j)
 	if cols < panelRows {
 		y, stride = space, panelRows

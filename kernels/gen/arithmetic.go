@@ -147,6 +147,9 @@ func (a *Asm) IntAdd(dst, x, y Vec) { a.three("VPADDD", 0x4EA08400, dst, x, y) }
 // IntSub sets dst = x - y in int32.
 func (a *Asm) IntSub(dst, x, y Vec) { a.three("VPSUBD", 0x6EA08400, dst, x, y) }
 
+// IntMul sets dst to the lower 32 bits of x·y.
+func (a *Asm) IntMul(dst, x, y Vec) { a.three("VPMULLD", 0x4EA09C00, dst, x, y) }
+
 // ShiftLeft shifts int32 lanes by 1 to 31 bits, as those below do.
 func (a *Asm) ShiftLeft(dst, x Vec, by int) { a.shift("VPSLLD", 0x4F005400, 32+by, by, dst, x) }
 
