@@ -133,6 +133,71 @@ func sameGrouped(t *testing.T, r *rand.Rand, w *Grouped, m int) {
 	}
 }
 
+// Where every product is as large as can be nothing overflows, and numbers of very
+// different sizes, those beside the limit of a power of two and those of which
+// only zeros remain follow the formula too.
+func TestGroupedProductsAreExactAtTheEdges(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(9, 6))
+		edges := []float32{8355711, 8355711.5, 8388607, -8355712, 32639, 32640, -32896, -32897, 1 << 22, 127.5, 0, 1e-30, 3e38, -1e-40, 1e-45}
+		for _, bits := range []int{4, 8} {
+			for _, edge := range []uint8{0, 1, 1<<bits - 1} {
+				const n, k = 40, 384
+				w := PackGrouped(GroupedSource{N: n, K: k, Bits: bits, Group: k, Scales: slices.Repeat([]float32{1}, n), Zeros: slices.Repeat([]uint8{1<<bits - 1 - edge}, n),
+					Row: func(dst []uint8, r int) {
+						for i := range dst {
+							dst[i] = edge
+						}
+					}})
+				x := make([]float32, 3*k)
+				for i := range x {
+					x[i] = edges[(i/128+i/k)%len(edges)] // all of a block alike
+					if i >= 2*k {
+						x[i] = edges[r.IntN(len(edges))]
+					}
+				}
+				want, got := make([]float32, 3*n), make([]float32, 3*n)
+				plainGrouped(want, x, w, 3)
+				MatMulGrouped(got, x, w, 3)
+				sameBits(t, fmt.Sprintf("%d of %d bits", edge, bits), got, want)
+				for i := range 3 {
+					MatMulGrouped(got[:n], x[i*k:(i+1)*k], w, 1)
+					sameBits(t, fmt.Sprintf("%d of %d bits, row %d alone", edge, bits, i), got[:n], want[i*n:(i+1)*n])
+				}
+			}
+		}
+	})
+}
+
+// The fixed point is as good as float32: against products in float64, errors are
+// compared with those of a chain in float32.
+func TestGroupedProductsAreAsGoodAsFloat32(t *testing.T) {
+	r := rand.New(rand.NewPCG(10, 6))
+	const n, k = 64, 1024
+	for _, bits := range []int{4, 8} {
+		w := groupedCase(r, n, k, bits, 128, true)
+		x, y, row := make([]float32, k), make([]float32, n), make([]float32, k)
+		for i := range x {
+			x[i] = float32(r.NormFloat64())
+		}
+		MatMulGrouped(y, x, w, 1)
+		fixed, chain := 0.0, 0.0
+		for j := range n {
+			w.Row(row, j)
+			exact, sum := 0.0, float32(0)
+			for p, v := range row {
+				exact += float64(v) * float64(x[p])
+				sum = fma32(v, x[p], sum)
+			}
+			fixed += math.Pow(float64(y[j])-exact, 2)
+			chain += math.Pow(float64(sum)-exact, 2)
+		}
+		if fixed > chain {
+			t.Errorf("%d bits: the squares of errors are %.3g in fixed point, %.3g in float32", bits, fixed, chain)
+		}
+	}
+}
+
 // Sums of products of whole numbers are compared with those in int64.
 func TestW8A8FollowsTheFormula(t *testing.T) {
 	onEach(t, func(t *testing.T) {
@@ -227,10 +292,15 @@ func TestW8A8IsExactAtTheEdges(t *testing.T) {
 	})
 }
 
-func TestW8A8ShowsNaN(t *testing.T) {
+func TestProductsWithWholeNumbersShowNaN(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		w := groupedCase(rand.New(rand.NewPCG(1, 1)), 8, 20, 8, 20, false)
 		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			x, y := make([]float32, 40), make([]float32, 16)
+			x[3], x[21] = float32(bad), 1
+			if MatMulGrouped(y, x, w, 2); y[0] == y[0] || y[8] != y[8] {
+				t.Errorf("%v: rows begin with %v and %v", bad, y[0], y[8])
+			}
 			for _, scale := range []float32{0, 1} {
 				x, y := make([]float32, 40), make([]float32, 16)
 				x[3], x[21] = float32(bad), 1
