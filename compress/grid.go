@@ -120,6 +120,10 @@ func (g *grid) linear(c *codes, bias []float32) (model.Linear, error) {
 // inRows calls do for parts of n rows, on as many goroutines as kernels use. What
 // it does for a row must not depend on other rows.
 func inRows(n int, do func(from, to int)) {
+	if kernels.Workers() == 1 {
+		do(0, n) // here, where the time of the thread is taken
+		return
+	}
 	var all sync.WaitGroup
 	each := max(1, (n+kernels.Workers()-1)/kernels.Workers())
 	for from := 0; from < n; from += each {

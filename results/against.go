@@ -94,7 +94,7 @@ func (t *Table) differences(col int, partner []int, at map[[2]int]*group) (cells
 		half := quantileT(0.975, c.DF) * c.SE
 		of := t.Cells[row][col]
 		cells[row] = Cell{
-			Metric: differencePrefix + of.Metric, Unit: of.Unit, Seeds: of.Seeds, Values: []float64{c.Diff}, N: max(c.Items, c.Seeds),
+			Metric: differencePrefix + of.Metric, Unit: of.Unit, Seeds: of.Seeds, Values: []float64{c.Diff}, N: max(c.Items, c.Seeds), Origin: Computed,
 			Interval: Interval{Mean: c.Diff, Low: c.Diff - half, High: c.Diff + half, Spread: SpreadT, N: max(1, c.Seeds)},
 		}
 		any, halves = true, append(halves, half)
@@ -112,9 +112,5 @@ func (v View) againstCaption() []string {
 	if len(v.Against) == 0 {
 		return nil
 	}
-	var parts []string
-	for _, key := range slices.Sorted(maps.Keys(v.Against)) {
-		parts = append(parts, fmt.Sprintf("%s = %v", key, v.Against[key]))
-	}
-	return []string{"Δ: difference from the row with " + strings.Join(parts, ", ") + ", ± its 95 % interval: paired by item where there are items, else by seed."}
+	return []string{"Δ: difference from the row with " + againstText(v.Against) + ", ± its 95 % interval: paired by item where there are items, else by seed."}
 }

@@ -36,7 +36,7 @@ func TestAgainst(t *testing.T) {
 	if math.Abs(got.Mean-0.52) > 1e-12 || math.Abs(got.Half()-half) > 1e-9 {
 		t.Errorf("difference %v ± %v, want 0.52 ± %v", got.Mean, got.Half(), half)
 	}
-	if caption := fmt.Sprint(table.Caption); !strings.Contains(caption, "measured: size/stored, valid/bits_per_byte") || !strings.Contains(caption, "recipe = none") {
+	if caption := fmt.Sprint(table.Caption); !strings.Contains(caption, "m measured by running the model; c computed") || !strings.Contains(caption, "recipe = none") {
 		t.Errorf("caption %s", caption)
 	}
 	v.Against = map[string]any{"layers": "1"}

@@ -3,7 +3,7 @@ package results
 import "slices"
 
 // markBest finds the best cell of each set of comparable ones, and those that
-// are not significantly worse.
+// are not significantly worse. Timings, for which there is no test, are left out.
 func markBest(t *Table, v View, groups []*group) {
 	scope := v.Best
 	if scope == "" {
@@ -26,7 +26,7 @@ func markBest(t *Table, v View, groups []*group) {
 	members := map[set][]*group{}
 	for _, g := range groups {
 		c := t.Cells[g.row][g.col]
-		if !c.HasValue() || c.Lost > 0 || len(g.bad) > 0 || Better(c.Metric, c.Unit) == "" {
+		if !c.HasValue() || c.Verdict != "" || c.Lost > 0 || len(g.bad) > 0 || Better(c.Metric, c.Unit) == "" {
 			continue
 		}
 		s := set{c.Metric, c.Unit, map[string]int{"row": g.row, "column": g.col}[scope]}

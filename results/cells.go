@@ -55,7 +55,8 @@ func (v View) build(l *layout, records []Record, items ItemSource) (*Table, erro
 		return nil, err
 	}
 	t.caption(chance)
-	t.Caption = append(append(t.Caption, v.againstCaption()...), originCaption(l.records)...)
+	t.markOrigins()
+	t.Caption = append(append(t.Caption, v.againstCaption()...), t.originCaption()...)
 	if t.Title == "" {
 		t.Title = l.title()
 	}
@@ -114,9 +115,33 @@ func (g *group) cell() Cell {
 	}
 	if len(g.ok) == 1 {
 		c.StdErr = g.ok[0].StdErr
+		if low, high := g.ok[0].Low, g.ok[0].High; low != nil && high != nil {
+			c.Interval.Low, c.Interval.High, c.Interval.Spread = *low, *high, SpreadQuartiles
+		}
 	}
+	c.Origin, c.Verdict = g.origin(), g.verdict()
 	c.Word, c.Lost = g.lost()
 	return c
+}
+
+// origin is that of the records with a value; of several the first.
+func (g *group) origin() Origin {
+	for _, origin := range origins {
+		if slices.ContainsFunc(g.ok, func(r Record) bool { return r.Origin == origin }) {
+			return origin
+		}
+	}
+	return ""
+}
+
+// verdict is invalid where that of any record is.
+func (g *group) verdict() (v Verdict) {
+	for _, r := range g.ok {
+		if v = cmp.Or(v, r.Verdict); r.Verdict == Invalid {
+			return Invalid
+		}
+	}
+	return v
 }
 
 // lost counts the trials without a value, and names what became of them:
@@ -238,6 +263,7 @@ func (t *Table) caption(chance map[string]float64) {
 		}
 	})
 	t.Caption = append(t.Caption, spreadCaption(spreads, alone, seeds))
+	t.Caption = append(t.Caption, t.verdictCaption()...)
 	if t.anyBold() {
 		text := "Bold: the best and all that is not significantly worse at the 5 % level"
 		if len(bold) > 0 {
@@ -245,6 +271,17 @@ func (t *Table) caption(chance map[string]float64) {
 		}
 		t.Caption = append(t.Caption, text+".")
 	}
+}
+
+// verdictCaption counts the timings that can be quoted.
+func (t *Table) verdictCaption() []string {
+	count := map[Verdict]int{}
+	t.each(func(c *Cell) { count[c.Verdict]++ })
+	valid, invalid := count[Valid], count[Invalid]
+	if valid+invalid == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Timings: %d of %d are VALID; the others say INVALID, and why in a footnote.", valid, valid+invalid)}
 }
 
 func (t *Table) anyBold() bool {
@@ -277,27 +314,6 @@ func (t *Table) metricCaptions(chance map[string]float64) (captions []string) {
 		captions = append(captions, c.Metric+": "+strings.Join(parts, ", ")+".")
 	})
 	return captions
-}
-
-// originCaption says of each origin which metrics have it, where records say.
-func originCaption(records []Record) []string {
-	var parts []string
-	for _, origin := range []Origin{Measured, Computed, Inherited} {
-		var metrics []string
-		for _, r := range records {
-			if r.Origin == origin && !slices.Contains(metrics, r.Metric) {
-				metrics = append(metrics, r.Metric)
-			}
-		}
-		if len(metrics) > 0 {
-			slices.Sort(metrics)
-			parts = append(parts, string(origin)+": "+strings.Join(metrics, ", "))
-		}
-	}
-	if len(parts) == 0 {
-		return nil
-	}
-	return []string{"Where a number is from: " + strings.Join(parts, "; ") + "."}
 }
 
 // counts is "n = 400" or the range of n over the cells of a metric.
@@ -337,6 +353,9 @@ func spreadCaption(spreads map[Spread]bool, alone bool, seeds []int) string {
 	}
 	if spreads[SpreadRange] {
 		text += "; in brackets the values of two seeds"
+	}
+	if spreads[SpreadQuartiles] {
+		text += "; of timings the median"
 	}
 	switch {
 	case spreads[SpreadNone] && alone:

@@ -13,7 +13,7 @@ func init() { Formats.Add("csv", writeCSV) }
 
 // csvColumns are the columns behind those of the row and column keys. Numbers
 // have all their digits.
-var csvColumns = []string{"metric", "unit", "value", "low", "high", "interval", "stderr", "seeds", "n", "status", "lost", "bold", "p_versus_best", "notes"}
+var csvColumns = []string{"metric", "unit", "value", "low", "high", "interval", "stderr", "seeds", "n", "status", "lost", "bold", "p_versus_best", "origin", "verdict", "notes"}
 
 // writeCSV writes one line a cell, so that no number shares a field with another.
 // A missing cell has status missing and no value. Text that a spreadsheet would
@@ -58,7 +58,7 @@ func (t *Table) csvLine(i, j int) []string {
 		}
 	}
 	return append(line, EscapeCSV(metric), EscapeCSV(c.Unit), value, low, high, string(c.Interval.Spread), optional(c.StdErr),
-		strconv.Itoa(len(c.Seeds)), strconv.Itoa(c.N), c.status(), strconv.Itoa(c.Lost), strconv.FormatBool(c.Bold()), p, EscapeCSV(strings.Join(t.notesOf(c), "; ")))
+		strconv.Itoa(len(c.Seeds)), strconv.Itoa(c.N), c.status(), strconv.Itoa(c.Lost), strconv.FormatBool(c.Bold()), p, string(c.Origin), string(c.Verdict), EscapeCSV(strings.Join(t.notesOf(c), "; ")))
 }
 
 // status is ok where there is a value, else what became of the trials, or missing.

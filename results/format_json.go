@@ -24,8 +24,10 @@ type cellJSON struct {
 	Seeds    []uint64          `json:"seeds"`
 	Values   []float64         `json:"values"` // one for each of seeds
 	N        int               `json:"n"`
-	Status   string            `json:"status"` // ok, missing, diverged, failed, invalid
-	Lost     int               `json:"lost"`   // trials without a value; none of them is in the mean
+	Status   string            `json:"status"`            // ok, missing, diverged, failed, invalid, not available
+	Origin   Origin            `json:"origin,omitempty"`  // measured, computed, inherited
+	Verdict  Verdict           `json:"verdict,omitempty"` // of a timing: VALID, INVALID
+	Lost     int               `json:"lost"`              // trials without a value; none of them is in the mean
 	Best     bool              `json:"best"`
 	Tied     bool              `json:"tied"`
 	Versus   *versusJSON       `json:"versus_best,omitempty"`
@@ -62,7 +64,7 @@ func (t *Table) cellJSON(i, j int) cellJSON {
 		View: t.Name, Title: t.Title, Row: pairs(t.RowKeys, t.Rows[i]), Col: pairs(t.ColKeys, t.Cols[j]),
 		Metric: c.Metric, Unit: c.Unit, Interval: c.Interval.Spread, StdErr: c.StdErr,
 		Seeds: append([]uint64{}, c.Seeds...), Values: append([]float64{}, c.Values...), N: c.N, Status: c.status(), Lost: c.Lost,
-		Best: c.Best, Tied: c.Tied, Notes: append([]string{}, t.notesOf(c)...), About: append([]string{}, t.Caption...),
+		Origin: c.Origin, Verdict: c.Verdict, Best: c.Best, Tied: c.Tied, Notes: append([]string{}, t.notesOf(c)...), About: append([]string{}, t.Caption...),
 	}
 	for _, note := range t.Notes {
 		if note.Mark == "" {

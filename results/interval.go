@@ -15,6 +15,8 @@ const (
 	SpreadNone  Spread = "none"  // one value: nothing is known about others
 	SpreadRange Spread = "range" // two values: the two themselves
 	SpreadT     Spread = "t"     // three or more: 95 % by Student's t
+
+	SpreadQuartiles Spread = "quartiles" // one timing: the quartiles of its repetitions
 )
 
 // An Interval is a mean over seeds and how far it can be trusted.

@@ -37,13 +37,13 @@ func (f *footnotes) attach(t *Table) (notes []Note) {
 		}
 	})
 	var whole []Note
-	marks := map[string]string{}
+	marks, letters := map[string]string{}, t.footnoteLetters()
 	for i := range t.Cells {
 		for j := range t.Cells[i] {
 			for _, text := range f.texts {
 				if places := f.cells[text]; places[[2]int{i, j}] && (len(places) < filled || filled == 1) {
 					if marks[text] == "" {
-						marks[text] = markNumber(len(notes))
+						marks[text] = letters.number(len(notes))
 						notes = append(notes, Note{marks[text], text})
 					}
 					t.Cells[i][j].Marks = append(t.Cells[i][j].Marks, marks[text])
@@ -59,12 +59,25 @@ func (f *footnotes) attach(t *Table) (notes []Note) {
 	return append(notes, whole...)
 }
 
-// markNumber is a, b, ..., z, aa, ab, ...
-func markNumber(i int) string {
-	if i < 26 {
-		return string(rune('a' + i))
+// An alphabet numbers footnotes: a, b, ..., z, aa, ab, ...
+type alphabet string
+
+func (a alphabet) number(i int) string {
+	if i < len(a) {
+		return string(a[i])
 	}
-	return markNumber(i/26-1) + string(rune('a'+i%26))
+	return a.number(i/len(a)-1) + string(a[i%len(a)])
+}
+
+// footnoteLetters are those that say nothing about where a number is from.
+func (t *Table) footnoteLetters() alphabet {
+	letters := alphabet("abcdefghijklmnopqrstuvwxyz")
+	t.each(func(c *Cell) {
+		if c.Origin != "" {
+			letters = "abdefghjklnopqrstuvwxyz"
+		}
+	})
+	return letters
 }
 
 // annotate says of every cell what a reader must know to believe it.
@@ -78,7 +91,7 @@ func (l *layout) annotate(t *Table, groups []*group, notes *footnotes, f *finder
 		for _, key := range l.hidden(g) {
 			notes.add(key, place)
 		}
-		if seeds := seedList(g.seeds()); seeds != usual {
+		if seeds := seedList(g.seeds()); seeds != usual && !g.timed() {
 			notes.add("seeds "+seeds+" instead of "+usual, place)
 		}
 		for _, text := range g.remarks() {
@@ -90,10 +103,16 @@ func (l *layout) annotate(t *Table, groups []*group, notes *footnotes, f *finder
 		}
 	}
 	l.differences(groups, notes)
+	l.slower(t, groups, notes)
 	if n := len(f.problems); n > 0 {
 		first := f.problems[slices.Sorted(maps.Keys(f.problems))[0]]
 		notes.add(fmt.Sprintf("%d items files could not be used, so these cells are compared over seeds alone; the first: %v", n, first))
 	}
+}
+
+// timed says whether the cell is about timings, which a caption says the seed of.
+func (g *group) timed() bool {
+	return slices.ContainsFunc(append(slices.Clone(g.ok), g.bad...), func(r Record) bool { return r.Verdict != "" || r.Status == StatusUnavailable })
 }
 
 // troubles names the seeds without a value and why they have none, those of

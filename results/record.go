@@ -23,6 +23,18 @@ const (
 	StatusDiverged Status = "diverged" // NaN, Inf or an exploding loss
 	StatusFailed   Status = "failed"   // the trial ended with an error
 	StatusInvalid  Status = "invalid"  // measured, but not to be believed; the note says why
+
+	StatusUnavailable Status = "not available" // nothing here could measure it; the note says what is lacking
+)
+
+// A Verdict says whether a timing can be quoted.
+type Verdict string
+
+// The verdicts on timings. An invalid one has a value all the same, and the note
+// says what is wrong with it.
+const (
+	Valid   Verdict = "VALID"
+	Invalid Verdict = "INVALID"
 )
 
 // An Origin says how a value came to be.
@@ -45,12 +57,15 @@ type Record struct {
 	Value      *float64          `json:"value"`  // nil when Status is not ok
 	Unit       string            `json:"unit"`   // "share", "nats/token", "bits/byte", "bytes"
 	StdErr     *float64          `json:"stderr,omitempty"`
-	N          int               `json:"n"`                // items, tokens or runs behind Value
-	Items      string            `json:"items,omitempty"`  // hash of the items file it was computed from
-	Tokens     string            `json:"tokens,omitempty"` // hash of the token stream that was scored
-	Status     Status            `json:"status"`           // ok, diverged, failed, invalid
-	Origin     Origin            `json:"origin,omitempty"` // measured, computed or inherited; empty where nobody asks
-	Note       string            `json:"note,omitempty"`   // why it is not ok, what was truncated, ...
+	Low        *float64          `json:"low,omitempty"` // of a timing, whose value is a median: the quartiles of its repetitions
+	High       *float64          `json:"high,omitempty"`
+	N          int               `json:"n"`                 // items, tokens or runs behind Value
+	Items      string            `json:"items,omitempty"`   // hash of the items file it was computed from
+	Tokens     string            `json:"tokens,omitempty"`  // hash of the token stream that was scored
+	Status     Status            `json:"status"`            // ok, diverged, failed, invalid
+	Origin     Origin            `json:"origin,omitempty"`  // measured, computed or inherited; empty where nobody asks
+	Verdict    Verdict           `json:"verdict,omitempty"` // of a timing
+	Note       string            `json:"note,omitempty"`    // why it is not ok, what was truncated, ...
 }
 
 // Number returns v as the pointer that Record.Value wants.
@@ -64,20 +79,26 @@ func (r Record) Check() error {
 		if r.Value == nil {
 			return r.wrong("status ok without a value; a measurement that did not work is diverged, failed or invalid")
 		}
-	case StatusDiverged, StatusFailed, StatusInvalid:
+	case StatusDiverged, StatusFailed, StatusInvalid, StatusUnavailable:
 		if r.Value != nil {
 			return r.wrong("a value beside status %s; only ok has one", r.Status)
 		}
 	default:
-		return r.wrong("status %q is none of ok, diverged, failed, invalid", string(r.Status))
+		return r.wrong("status %q is none of ok, diverged, failed, invalid, not available", string(r.Status))
 	}
-	for _, v := range []*float64{r.Value, r.StdErr} {
+	for _, v := range []*float64{r.Value, r.StdErr, r.Low, r.High} {
 		if v != nil && !finite(*v) {
 			return r.wrong("%v is no finite number; say it by the status diverged", *v)
 		}
 	}
 	if r.StdErr != nil && *r.StdErr < 0 {
 		return r.wrong("standard error %v is negative", *r.StdErr)
+	}
+	if (r.Low == nil) != (r.High == nil) || r.Low != nil && *r.Low > *r.High {
+		return r.wrong("quartiles come in pairs, the lower one first")
+	}
+	if r.Verdict != "" && r.Verdict != Valid && r.Verdict != Invalid {
+		return r.wrong("verdict %q is neither %s nor %s", string(r.Verdict), Valid, Invalid)
 	}
 	if r.Metric == "" || r.Trial == "" || r.N < 0 {
 		return r.wrong("metric and trial must be named and n (%d) be at least 0", r.N)

@@ -39,7 +39,9 @@ type Cell struct {
 	Unit     string
 	Interval Interval   // over seeds; N is 0 when there is no value
 	StdErr   *float64   // of a single seed's value, over its items; only when there is one seed
-	Word     string     // instead of a value: "diverged", "failed", "invalid"; empty with neither is a missing cell
+	Word     string     // instead of a value: "diverged", "failed", "invalid", "not available"; empty with neither is a missing cell
+	Origin   Origin     // of the value, where records say
+	Verdict  Verdict    // of a timing: Invalid where that of any record behind it is
 	Seeds    []uint64   // whose values are in the mean
 	Values   []float64  // one for each of Seeds
 	N        int        // items, tokens or runs behind a seed's value; the smallest over seeds
@@ -64,7 +66,8 @@ func (c Cell) Bold() bool { return c.Best || c.Tied }
 const missing = "–"
 
 // Text is the cell without emphasis and footnote marks: mean ± half the 95 %
-// interval, mean [low, high] for two seeds, mean (standard error) for one.
+// interval, mean [low, high] for two seeds, mean (standard error) for one; a timing that
+// cannot be quoted says so.
 func (c Cell) Text() string {
 	if !c.HasValue() {
 		if c.Word == "" {
@@ -85,6 +88,9 @@ func (c Cell) Text() string {
 	}
 	if c.Lost > 0 {
 		text += fmt.Sprintf(", %d %s", c.Lost, c.Word)
+	}
+	if c.Verdict == Invalid {
+		text += " " + string(Invalid)
 	}
 	return text
 }
@@ -170,7 +176,7 @@ func Better(metric, unit string) string {
 		return "higher"
 	case strings.HasPrefix(unit, "nats/") || strings.HasPrefix(unit, "bits/") || strings.HasSuffix(name, "perplexity"):
 		return "lower"
-	case unit == "seconds" || unit == "s" || unit == "J":
+	case unit == "seconds" || unit == "s" || unit == "ms/token" || strings.HasPrefix(unit, "J"):
 		return "lower"
 	case unit == "tokens/s" || unit == "FLOP/s":
 		return "higher"
