@@ -24,6 +24,7 @@ const WorldText = "world"
 func (s *Spec) check(r *report) {
 	s.checkName(r)
 	s.checkSeeds(r)
+	s.checkSpeed(r)
 	for name, why := range reserved {
 		if r.doc.has(name) {
 			r.at(name, "%s", why)

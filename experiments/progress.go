@@ -21,6 +21,7 @@ const (
 	EventFailed   EventKind = "failed"   // a stage
 	EventBusy     EventKind = "busy"     // another process works on a stage
 	EventWarning  EventKind = "warning"  // about something found damaged
+	EventNote     EventKind = "note"     // about the run
 )
 
 // An Event is one thing that happened in a run, with all that a line of progress
@@ -28,7 +29,7 @@ const (
 type Event struct {
 	Time    time.Time     `json:"time"`
 	Kind    EventKind     `json:"kind"`
-	Stage   string        `json:"stage,omitempty"` // data, train, score
+	Stage   string        `json:"stage,omitempty"` // data, train, score, ..., or speed
 	ID      string        `json:"id,omitempty"`    // of the stage
 	Trial   int           `json:"trial,omitempty"` // number of the trial, from 1
 	Trials  int           `json:"trials"`          // of the run
@@ -213,6 +214,31 @@ func (w *watch) failed(n *node, err error) {
 		delete(w.active, n)
 	})
 }
+
+// timing says that done of all repetitions of models are done, in order, and
+// the next is of the trial t.
+func (w *watch) timing(t *identity, done, all int, began time.Time) {
+	w.locked(func() { w.sendTiming(EventProgress, t.trial.Label(), t.trial.Number, done, all, began) })
+}
+
+// timed says that the models were timed.
+func (w *watch) timed(all int, began time.Time) {
+	w.locked(func() { w.sendTiming(EventDone, "", 0, all, all, began) })
+}
+
+func (w *watch) sendTiming(kind EventKind, label string, number, done, all int, began time.Time) {
+	if w.observe == nil {
+		return
+	}
+	e := Event{Time: time.Now(), Kind: kind, Stage: speedStage, ID: speedStage, Label: label, Trial: number, Trials: w.trials, Done: w.done, Failed: w.failing, Step: done, Steps: all}
+	if done > 0 {
+		e.Left = time.Since(began) / time.Duration(done) * time.Duration(all-done)
+	}
+	w.observe(e)
+}
+
+// say tells of something about the whole run.
+func (w *watch) say(message string) { w.locked(func() { w.send(EventNote, nil, message) }) }
 
 func (w *watch) busy(n *node, by holder) {
 	w.locked(func() { w.send(EventBusy, n, by.String()+" works on it") })

@@ -35,7 +35,7 @@ func comparedMetrics(all []*Trial) []string {
 	if !slices.ContainsFunc(all, func(t *Trial) bool { return t.Compared }) {
 		return nil
 	}
-	return append(slices.Clone(sizeMetrics), validPerplexity, baseDivergence, baseAgreement)
+	return slices.Concat(sizeMetrics, []string{validPerplexity, baseDivergence, baseAgreement}, sortedKeys(speedUnits))
 }
 
 // remeasure measures a compressed model on the validation text, by itself and

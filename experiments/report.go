@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"plumb/internal/atomicfile"
@@ -25,6 +26,7 @@ type Report struct {
 	Missing    []string // labels of those that have not, and whether they failed
 	Problems   []error  // damaged records, views without records
 	folder     string
+	speeds     *speeds // nil where nothing was timed
 }
 
 // ReadReport makes the report of a run folder, with the views of the spec that
@@ -48,6 +50,9 @@ func ReadReport(folder string, views ...results.View) (*Report, error) {
 		if err != nil {
 			r.Problems = append(r.Problems, fmt.Errorf("view %s: %w", view.Slug(), err))
 			continue
+		}
+		if r.speeds != nil {
+			table.Caption = append(table.Caption, r.speeds.caption(table)...)
 		}
 		r.Tables, r.Views = append(r.Tables, table), append(r.Views, view)
 	}
@@ -87,7 +92,7 @@ func (r *Report) read() []results.Record {
 			all = append(all, records...)
 		}
 	}
-	return append(all, r.failures(all, failed)...)
+	return slices.Concat(all, r.failures(all, failed), r.timings(all))
 }
 
 // failures makes records that say what failed, for every metric that trials
@@ -151,7 +156,7 @@ func writeTable(folder string, table *results.Table) (paths []string, err error)
 }
 
 func (r *Report) writeFigure(folder string, i int) ([]string, error) {
-	if r.Views[i].Figure == "" {
+	if r.Views[i].Figure == "" || untimed(r.Tables[i]) {
 		return nil, nil
 	}
 	figure, err := plots.Draw(plots.Input{View: r.Views[i], Table: r.Tables[i], Curves: r.Curves})
@@ -159,6 +164,21 @@ func (r *Report) writeFigure(folder string, i int) ([]string, error) {
 		return nil, fmt.Errorf("figure of view %s: %w", r.Views[i].Slug(), err)
 	}
 	return figure.Write(folder, r.Views[i].Slug())
+}
+
+// untimed says whether a table asks for a measurement that nothing here could
+// make: of that there is no figure.
+func untimed(t *results.Table) bool {
+	for j := range t.Cols {
+		none := true
+		for i := range t.Rows {
+			none = none && t.Cells[i][j].Word == string(results.StatusUnavailable)
+		}
+		if none {
+			return true
+		}
+	}
+	return false
 }
 
 // checkFigure reports a kind of figure that does not exist.

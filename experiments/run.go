@@ -29,6 +29,9 @@ type Options struct {
 	Observe  func(Event)  // told what happens, one event at a time; nil for nobody
 	Executor Executor     // nil means the one that trains
 
+	Timer  func(workers int) Timer // of specs with [speed]; nil times nothing
+	Retime bool                    // models are timed again, whatever was measured
+
 	disk   disk
 	probe  *Probe // instead of a measurement; nil measures
 	memory int    // bytes instead of what the machine has available; 0 asks it
@@ -75,6 +78,7 @@ type runner struct {
 	changed *sync.Cond
 	ran     int
 	refusal error // of the environment: no use going on
+	untimed bool  // timing was interrupted
 }
 
 // Run does whatever the trials of a spec still lack. When ctx ends, stages
@@ -89,6 +93,11 @@ func Run(ctx context.Context, spec *Spec, options Options) (*Summary, error) {
 	}
 	r.watch.started()
 	r.work(ctx)
+	if err := r.timeModels(ctx); ctx.Err() != nil {
+		r.untimed = true
+	} else if err != nil {
+		return nil, environment(err)
+	}
 	summary := r.summary(ctx)
 	for _, failed := range summary.Failed {
 		if r.refusal == nil {
@@ -336,6 +345,8 @@ func (r *runner) execute(ctx context.Context, n *node) (err error) {
 		}
 	}()
 	job := r.job(n)
+	runtime.LockOSThread() // so that the time of the thread is that of the stage
+	defer runtime.UnlockOSThread()
 	clock := startTiming(job, r.options.Jobs)
 	do := map[string]func(context.Context, *Job) (Outcome, error){
 		DataStage: r.options.Executor.Prepare, TrainStage: r.options.Executor.Train, ScoreStage: r.options.Executor.Score,
@@ -392,6 +403,6 @@ func (r *runner) summary(ctx context.Context) *Summary {
 			}
 		}
 	}
-	s.Interrupted = ctx.Err() != nil && s.Done+len(s.Failed) < s.Trials
+	s.Interrupted = ctx.Err() != nil && (s.Done+len(s.Failed) < s.Trials || r.untimed && r.spec.Speed.Repeat > 0)
 	return s
 }

@@ -238,6 +238,10 @@ func (s *scoring) facts() {
 	}
 	for _, fact := range shapeFacts {
 		value := fact.of(s.Trial.Shape)
-		s.add(results.Record{Metric: fact.metric, Unit: fact.unit, Value: &value, N: 1, Status: results.StatusOK})
+		r := results.Record{Metric: fact.metric, Unit: fact.unit, Value: &value, N: 1, Status: results.StatusOK}
+		if s.Trial.Compared {
+			r.Origin = results.Computed
+		}
+		s.add(r)
 	}
 }

@@ -25,6 +25,8 @@ type Spec struct {
 	Recipes     []recipeText `toml:"recipe"`      // each model is measured as trained, and again after every recipe
 	Calibration Calibration  `toml:"calibration"` // text that methods of compression are shown
 
+	Speed Rounds `toml:"speed"` // how they are timed behind all that
+
 	Source string   `toml:"-"` // the file it was read from
 	Text   []byte   `toml:"-"` // that file, as written
 	Set    []string `toml:"-"` // what the command line changed, key=value
@@ -162,6 +164,7 @@ func defaults() Spec {
 	return Spec{
 		Seeds:       []uint64{1},
 		Calibration: defaultCalibration,
+		Speed:       Rounds{Workers: 1},
 		Settings: Settings{
 			Data: Data{
 				Train: "world", ValidShare: 0.05, ValidTokens: 100_000, // vocab: see Data.vocab

@@ -20,6 +20,8 @@ const (
 	HealStage     = "heal"     // a compressed model learns again
 
 	ScoreStage = "score" // its tasks are scored; the stage is the trial's own
+
+	speedStage = "speed" // all models are timed; in events only
 )
 
 // Numerics is the version of everything that decides the bits of a result:

@@ -20,17 +20,19 @@ import (
 
 // Names in the folder of an experiment and of a stage.
 const (
-	stageFile     = "stage.json"      // written last: the stage is complete
-	recordsFile   = "records.jsonl"   // measurements
-	timingsFile   = "timings.jsonl"   // what differs between repetitions
-	curveFile     = "curve.jsonl"     // loss while training
-	itemsFolder   = "items"           // what every choice scored
-	modelFolder   = "model"           // trained weights
-	checkpointDir = "checkpoint"      // of a training run under way
-	lockFolder    = "locks"           // one file for each stage at work
-	asideFolder   = "set-aside"       // damaged stages
-	failureFolder = "failures"        // why a stage failed last time
-	summaryFile   = "experiment.json" // what report needs of the spec
+	stageFile     = "stage.json"         // written last: the stage is complete
+	recordsFile   = "records.jsonl"      // measurements
+	timingsFile   = "timings.jsonl"      // what differs between repetitions
+	curveFile     = "curve.jsonl"        // loss while training
+	itemsFolder   = "items"              // what every choice scored
+	modelFolder   = "model"              // trained weights
+	checkpointDir = "checkpoint"         // of a training run under way
+	lockFolder    = "locks"              // one file for each stage at work
+	asideFolder   = "set-aside"          // damaged stages
+	failureFolder = "failures"           // why a stage failed last time
+	summaryFile   = "experiment.json"    // what report needs of the spec
+	roundsFile    = "speed-rounds.jsonl" // what models took, round by round
+	speedFileName = "speed.json"         // what that comes to
 )
 
 // stageFormat is the version of the stage file.

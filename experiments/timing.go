@@ -17,6 +17,7 @@ type Timing struct {
 	Stage     string  `json:"stage"` // kind; "run" for a whole run
 	Seconds   float64 `json:"seconds"`
 	CPU       float64 `json:"process_cpu_seconds"`       // all jobs together
+	Own       float64 `json:"cpu_seconds,omitempty"`     // of this stage; absent where it is not known
 	Memory    int     `json:"process_peak_memory_bytes"` // so far
 	Tokens    int     `json:"tokens,omitempty"`          // trained on
 	Jobs      int     `json:"jobs"`
@@ -32,6 +33,7 @@ type clock struct {
 	timing  Timing
 	started time.Time
 	cpu     time.Duration
+	thread  time.Duration // of the thread that the stage runs on; 0 where it may run on several
 	file    string
 }
 
@@ -39,6 +41,9 @@ func startTiming(job *Job, jobs int) *clock {
 	c := newClock(job.Kind, jobs, job.Workers, filepath.Join(job.Dir, timingsFile))
 	if job.Kind == TrainStage {
 		c.timing.Tokens = job.Train.Tokens
+	}
+	if job.Workers == 1 { // all of the stage is on this thread, which execute locks
+		c.thread = machine.ThreadTime()
 	}
 	return c
 }
@@ -53,6 +58,12 @@ func newClock(kind string, jobs, workers int, file string) *clock {
 // write appends the timing to its file, in one write.
 func (c *clock) write(d disk) error {
 	c.timing.Seconds, c.timing.CPU = time.Since(c.started).Seconds(), (machine.CPUTime() - c.cpu).Seconds()
+	switch {
+	case c.timing.Jobs == 1:
+		c.timing.Own = c.timing.CPU
+	case c.thread > 0:
+		c.timing.Own = (machine.ThreadTime() - c.thread).Seconds()
+	}
 	c.timing.Memory, c.timing.Ended = machine.PeakMemory(), time.Now().UTC().Format(time.RFC3339)
 	return appendTiming(d, c.file, c.timing)
 }

@@ -108,8 +108,8 @@ func (t *Table) differences(col int, partner []int, at map[[2]int]*group) (cells
 }
 
 // againstCaption says what columns of differences are.
-func (v View) againstCaption() []string {
-	if len(v.Against) == 0 {
+func (t *Table) againstCaption(v View) []string {
+	if !slices.ContainsFunc(t.Cols, func(h Heading) bool { return strings.HasPrefix(h.Metric, differencePrefix) }) {
 		return nil
 	}
 	return []string{"Δ: difference from the row with " + againstText(v.Against) + ", ± its 95 % interval: paired by item where there are items, else by seed."}

@@ -56,7 +56,7 @@ func (v View) build(l *layout, records []Record, items ItemSource) (*Table, erro
 	}
 	t.caption(chance)
 	t.markOrigins()
-	t.Caption = append(append(t.Caption, v.againstCaption()...), t.originCaption()...)
+	t.Caption = append(append(t.Caption, t.againstCaption(v)...), t.originCaption()...)
 	if t.Title == "" {
 		t.Title = l.title()
 	}

@@ -82,7 +82,10 @@ func (t *Table) footnoteLetters() alphabet {
 
 // annotate says of every cell what a reader must know to believe it.
 func (l *layout) annotate(t *Table, groups []*group, notes *footnotes, f *finder) {
-	usual := usualSeeds(groups)
+	usual := map[string]string{} // by metric
+	for _, metric := range l.metrics {
+		usual[metric] = usualSeeds(slices.DeleteFunc(slices.Clone(groups), func(g *group) bool { return t.Cells[g.row][g.col].Metric != metric }))
+	}
 	for _, g := range groups {
 		place := [2]int{g.row, g.col}
 		for _, text := range g.troubles() {
@@ -91,7 +94,7 @@ func (l *layout) annotate(t *Table, groups []*group, notes *footnotes, f *finder
 		for _, key := range l.hidden(g) {
 			notes.add(key, place)
 		}
-		if seeds := seedList(g.seeds()); seeds != usual && !g.timed() {
+		if seeds, usual := seedList(g.seeds()), usual[t.Cells[g.row][g.col].Metric]; seeds != usual {
 			notes.add("seeds "+seeds+" instead of "+usual, place)
 		}
 		for _, text := range g.remarks() {
@@ -108,11 +111,6 @@ func (l *layout) annotate(t *Table, groups []*group, notes *footnotes, f *finder
 		first := f.problems[slices.Sorted(maps.Keys(f.problems))[0]]
 		notes.add(fmt.Sprintf("%d items files could not be used, so these cells are compared over seeds alone; the first: %v", n, first))
 	}
-}
-
-// timed says whether the cell is about timings, which a caption says the seed of.
-func (g *group) timed() bool {
-	return slices.ContainsFunc(append(slices.Clone(g.ok), g.bad...), func(r Record) bool { return r.Verdict != "" || r.Status == StatusUnavailable })
 }
 
 // troubles names the seeds without a value and why they have none, those of

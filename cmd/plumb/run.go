@@ -24,6 +24,7 @@ type runOptions struct {
 	jobs     int
 	only     string
 	failed   bool
+	retime   bool
 	dryRun   bool
 	progress string
 }
@@ -42,6 +43,10 @@ What has its records already is not done again, and what was interrupted goes
 on from its last checkpoint. An interrupt (Ctrl-C) leaves checkpoints and stops;
 a second one stops at once. Several processes may run the same spec: they share
 the work.
+
+A spec with [speed] has its models timed when all else is done, in turn and with
+nothing else at work in this process. They are not timed again unless --retime is
+given, or other models have come; that speeds are from another machine is said.
 
 Results go below --out, in a folder with the name of the spec: records, what
 every choice of every item scored, models, and in its folder report tables and
@@ -62,6 +67,7 @@ figures.`,
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "trials at a time (default: one a core)")
 	f.StringVar(&o.only, "only", "", "only trials whose label, ID or number matches this pattern, such as 'layers=4 *'")
 	f.BoolVar(&o.failed, "failed", false, "only trials that failed or diverged, anew")
+	f.BoolVar(&o.retime, "retime", false, "time the models of a spec with [speed] again, here, whatever was measured")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, as plumb plan does")
 	addProgress(c, &o.progress)
 	return c
@@ -128,6 +134,7 @@ func runSpec(a *app, name string, o runOptions) error {
 	line := newRunLine(a, m)
 	summary, err := experiments.Run(a.ctx, spec, experiments.Options{
 		Out: o.out, Source: source, Jobs: o.jobs, Workers: a.workers, Only: o.only, Failed: o.failed, Observe: line.observe,
+		Timer: newTimer, Retime: o.retime,
 	})
 	m.finish()
 	var refused *experiments.EnvironmentError

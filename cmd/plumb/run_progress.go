@@ -52,6 +52,8 @@ func (l *runLine) news(e experiments.Event) string {
 		}
 		reason, _, _ := strings.Cut(e.Message, "\n")
 		return fmt.Sprintf("plumb: %s %s: %s", what, e.Kind, reason)
+	case experiments.EventNote:
+		return "plumb: " + e.Message
 	case experiments.EventWarning:
 		return "plumb: " + e.Message
 	case experiments.EventBegun, experiments.EventDone, experiments.EventBusy:
