@@ -28,6 +28,7 @@ type Plan struct {
 	Memory   int            `json:"memory_bytes"`              // at the peak, with so many jobs
 	Room     int            `json:"available_bytes,omitempty"` // of memory, right now
 	Disk     int            `json:"disk_bytes"`
+	Speed    *PlannedSpeed  `json:"speed,omitempty"` // of a spec with [speed]; in the times above
 	Probe    Probe          `json:"probe"`
 	Assumed  Assumed        `json:"assumed"`
 }
@@ -102,7 +103,11 @@ func MakePlan(spec *Spec, o Options) (*Plan, error) {
 	if err := e.trials(g, trials); err != nil {
 		return nil, err
 	}
-	return p, e.totals(g)
+	if err := e.totals(g); err != nil {
+		return nil, err
+	}
+	e.speeds(spec, trials)
+	return p, nil
 }
 
 // measure returns how fast the machine is.

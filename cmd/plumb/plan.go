@@ -145,6 +145,9 @@ func plannedCosts(p *experiments.Plan) grid {
 	g := grid{header: []string{"the whole run", ""}}
 	g.add("stages", fmt.Sprintf("%d, %d done", p.Stages, p.Done))
 	g.add("training", fmt.Sprintf("%s tokens, %sFLOPs", countText(float64(p.Tokens)), spaced(countText(p.FLOPs))))
+	if s := p.Speed; s != nil {
+		g.add("speeds", fmt.Sprintf("%d models, %d rounds, %s%s", s.Models, s.Rounds, secondsText(s.CPU), choose(s.Done, ", done", "")))
+	}
 	g.add("processor time", fmt.Sprintf("%s, %s of it left", secondsText(p.CPU), secondsText(p.Left)))
 	g.add("time left", fmt.Sprintf("%s with %d %s at a time", timeText(p.WallTime()), p.Jobs, plural(p.Jobs, "trial")))
 	g.add("memory", plannedMemory(p))
