@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 // MatMulEach multiplies the matrix of each row of x with the same small matrix:
 //
 //	dst[r] [p, n] = s [p, q] · x[r] [q, n]
@@ -9,33 +11,81 @@ package kernels
 func MatMulEach(dst, s, x []float32, rows, p, q, n int) {
 	mustFit(rows >= 0 && p > 0 && q > 0 && n > 0, "MatMulEach")
 	mustFit(len(dst) == rows*p*n && len(s) == p*q && len(x) == rows*q*n, "MatMulEach")
-	eachPieces.run(rows, max(1, grain/(4*(p+q)*n)), eachCall{dst, s, x, p, q, n})
+	buf := scratches.get()
+	call := eachCall{dst, buf.floats(p * q), x, p, q, n, current()}
+	call.interleave(s)
+	eachPieces.run(rows, max(1, grain/(4*(p+q)*n)), call)
+	scratches.put(buf)
 }
 
 type eachCall struct {
-	dst, s, x []float32
+	dst, s, x []float32 // s as interleave has it
 	p, q, n   int
+	isa       isa
+}
+
+// strips calls do with the rows of s that go through a kernel together.
+func (a *eachCall) strips(do func(from, rows int)) {
+	most := 4
+	if a.isa == avx512 {
+		most = 8
+	}
+	for from := 0; from < a.p; {
+		for most > a.p-from {
+			most /= 2
+		}
+		do(from, most)
+		from += most
+	}
+}
+
+// interleave lays s [p, q] out by strips, [q, rows] each.
+func (a *eachCall) interleave(s []float32) {
+	a.strips(func(from, rows int) {
+		strip := a.s[from*a.q:]
+		for i := range rows {
+			for k, v := range s[(from+i)*a.q:][:a.q] {
+				strip[k*rows+i] = v
+			}
+		}
+	})
 }
 
 var eachPieces = inPieces(func(a *eachCall, from, to int) {
-	shape := shapes[current()]
-	whole := a.n / shape.lanes * shape.lanes // columns that fill vectors
 	for r := from; r < to; r++ {
 		dst, x := a.dst[r*a.p*a.n:][:a.p*a.n], a.x[r*a.q*a.n:][:a.q*a.n]
-		if whole > 0 {
-			shape.wide(matrix{dst, a.n, 1}, matrix{a.s, a.q, 1}, matrix{x, a.n, 1}, a.p, a.q, whole, false)
-		}
-		for j := whole; j < a.n; j++ {
-			for i := range a.p {
-				sum := float32(0)
-				for k, v := range a.s[i*a.q : (i+1)*a.q] {
-					sum = fma32(v, x[k*a.n+j], sum)
+		a.strips(func(from, rows int) {
+			eachKernels[rows].on(a.isa)(&dst[from*a.n], &a.s[from*a.q], &x[0], 4*a.n, a.n, a.q)
+		})
+	}
+})
+
+// An eachFunc sets dst [rows, n] to the product of s [steps, rows], transposed, and x
+// [steps, n]; rows of dst and x are row bytes apart.
+type eachFunc func(dst, s, x *float32, row, n, steps int)
+
+// eachKernels has them by rows.
+var eachKernels = func() (kernels [9]*perISA[eachFunc]) {
+	for rows := 1; rows < len(kernels); rows *= 2 {
+		kernels[rows] = implement(eachGeneric(rows))
+	}
+	return kernels
+}()
+
+func eachGeneric(rows int) eachFunc {
+	return func(dst, s, x *float32, row, n, steps int) {
+		for i := range rows {
+			out := unsafe.Slice(offset(dst, i*row), n)
+			clear(out)
+			for k := range steps {
+				weight := *offset(s, 4*(k*rows+i))
+				for j, v := range unsafe.Slice(offset(x, k*row), n) {
+					out[j] = fma32(weight, v, out[j])
 				}
-				dst[i*a.n+j] = sum
 			}
 		}
 	}
-})
+}
 
 // Gather sets every row of dst to elements of the row of src:
 //
@@ -51,7 +101,9 @@ func Gather(dst, src []float32, index []int32, rows int) {
 	mustFit(len(src)%rows == 0, "Gather")
 	width := len(src) / rows
 	for _, i := range index {
-		mustBelow(i, 0, width, "Gather")
+		if uint(i) >= uint(width) {
+			mustBelow(i, 0, width, "Gather")
+		}
 	}
 	gatherPieces.run(rows, max(1, grain/(4*len(index))), gatherCall{dst, src, index, width})
 }
@@ -64,9 +116,9 @@ type gatherCall struct {
 
 // gatherPieces takes four rows at a time, so that an index is read once for them.
 var gatherPieces = inPieces(func(a *gatherCall, from, to int) {
-	n := len(a.index)
+	n, four := len(a.index), gatherKernel.get()
 	for ; from+4 <= to; from += 4 {
-		a.four(from)
+		four(&a.dst[from*n], &a.src[from*a.width], &a.index[0], 4*n, 4*a.width, n)
 	}
 	for ; from < to; from++ {
 		src, dst := a.src[from*a.width:][:a.width], a.dst[from*n:][:n]
@@ -76,13 +128,15 @@ var gatherPieces = inPieces(func(a *gatherCall, from, to int) {
 	}
 })
 
-func (a *gatherCall) four(row int) {
-	n, w := len(a.index), a.width
-	src := a.src[row*w:][:4*w]
-	s0, s1, s2, s3 := src[:w], src[w:2*w], src[2*w:3*w], src[3*w:4*w]
-	dst := a.dst[row*n:][:4*n]
-	d0, d1, d2, d3 := dst[:n], dst[n:2*n], dst[2*n:3*n], dst[3*n:4*n]
-	for i, at := range a.index {
-		d0[i], d1[i], d2[i], d3[i] = s0[at], s1[at], s2[at], s3[at]
+// A gatherFunc is Gather for four rows that are so many bytes apart.
+type gatherFunc func(dst, src *float32, index *int32, dstRow, srcRow, n int)
+
+var gatherKernel = implement[gatherFunc](gatherGeneric)
+
+func gatherGeneric(dst, src *float32, index *int32, dstRow, srcRow, n int) {
+	for r := range 4 {
+		for i, at := range unsafe.Slice(index, n) {
+			*offset(dst, dstRow*r+4*i) = *offset(src, srcRow*r+4*int(at))
+		}
 	}
 }

@@ -1,10 +1,12 @@
 package model
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"plumb/arch"
 	"plumb/internal/machine"
 	"plumb/kernels"
 )
@@ -49,6 +51,74 @@ func decoding(m *Model) func() {
 		d.cache.past = prompt
 		for range tokens {
 			d.next[0] = int32(argmax(d.feed(d.next[:])))
+		}
+	}
+}
+
+// BenchmarkFactors multiplies with one matrix in factors, and reports its time as a
+// multiple of what its multiply-adds would take in a dense matrix: 1 is as it
+// should be. Least processor time of runs that alternate.
+func BenchmarkFactors(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	weights := func(n int) []float32 {
+		w := make([]float32, n)
+		for i := range w {
+			w[i] = float32(random.NormFloat64())
+		}
+		return w
+	}
+	order := func(n int) []int32 {
+		o := make([]int32, n)
+		for i, v := range random.Perm(n) {
+			o[i] = int32(v)
+		}
+		return o
+	}
+	for _, size := range [][2]int{{3072, 768}, {768, 3072}, {768, 768}} {
+		out, in := size[0], size[1]
+		kronecker := func(m2, n2, terms int, rows, columns []int32) Linear {
+			s := arch.Kronecker{Terms: terms, M1: out / m2, N1: in / n2, M2: m2, N2: n2}
+			return NewKronecker(s, weights(terms*s.M1*s.N1), weights(terms*m2*n2), nil, rows, columns)
+		}
+		rank := out * in / (out + in) / 2
+		forms := []struct {
+			name string
+			l    Linear
+		}{
+			{"lowrank", NewLowRank(weights(out*rank), weights(rank*in), nil, out, rank, in)},
+			{"1x2", kronecker(1, 2, 1, nil, nil)},
+			{"1x2 ordered", kronecker(1, 2, 1, nil, order(in))},
+			{"2x1", kronecker(2, 1, 1, nil, nil)},
+			{"4x2 of 4", kronecker(4, 2, 4, nil, nil)},
+			{"2x4 of 4 ordered", kronecker(2, 4, 4, order(out), order(in))},
+			{"32x32 of 4", kronecker(32, 32, 4, nil, nil)},
+		}
+		for _, f := range forms {
+			dense := Linear(&Dense{Out: out, In: in, Weight: weights(out * in)})
+			freeze(&dense)
+			ratio := float64(macsOf(f.l)) / float64(out*in)
+			freeze(&f.l)
+			for _, rows := range []int{1, 8, 512} {
+				b.Run(fmt.Sprintf("%dx%d/%s/%d", out, in, f.name, rows), func(b *testing.B) {
+					x, y := weights(rows*in), make([]float32, rows*out)
+					times := max(1, 256/rows)
+					run := func(l Linear) func() {
+						return func() {
+							for range times {
+								l.Forward(y, x, rows)
+							}
+						}
+					}
+					base := time.Hour
+					best := fastest(b, run(f.l), func() {
+						start := machine.CPUTime()
+						run(dense)()
+						base = min(base, machine.CPUTime()-start)
+					})
+					b.ReportMetric(best.Seconds()/base.Seconds()/ratio, "×multiply-adds")
+					b.ReportMetric(best.Seconds()/base.Seconds(), "×dense")
+				})
+			}
 		}
 	}
 }

@@ -44,7 +44,7 @@ type kroneckerOrder struct {
 
 // kroneckerRows is how many rows go through both factors at a time, so that
 // what is between them stays in cache.
-const kroneckerRows = 128
+const kroneckerRows = 56
 
 // NewKronecker returns the sum of a [terms, m1, n1] ⊗ b [terms, m2, n2] with a
 // bias, nil for none, and its rows and columns in an order, nil for that of the
