@@ -16,7 +16,7 @@ import (
 const (
 	maxWidth   = 1 << 20
 	maxHidden  = 1 << 22
-	maxLayers  = 1 << 14
+	maxLayers  = 1 << 11
 	maxVocab   = 1 << 26
 	maxContext = 1 << 24
 )

@@ -120,8 +120,12 @@ func (f factorForm) MarshalJSON() ([]byte, error) {
 	return json.Marshal(tagged{f.Kind(), settings})
 }
 
-// UnmarshalJSON implements json.Unmarshaler.
+// UnmarshalJSON implements json.Unmarshaler. Since it decodes what is inside by
+// itself, the text is refused before if it is nested more deeply than forms are.
 func (f *factorForm) UnmarshalJSON(text []byte) error {
+	if bracesIn(text) > 2*maxNesting+2 {
+		return fmt.Errorf("more than %d forms within each other", maxNesting)
+	}
 	var t tagged
 	if err := strictJSON(string(text), &t); err != nil {
 		return err
@@ -139,6 +143,26 @@ func (f *factorForm) UnmarshalJSON(text []byte) error {
 		return fmt.Errorf("more than %d forms within each other", maxNesting)
 	}
 	return nil
+}
+
+// bracesIn counts the braces and brackets within each other in a JSON text.
+func bracesIn(text []byte) (deepest int) {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
 }
 
 // nested is a form of matrices that are made of others.

@@ -12,7 +12,7 @@ import (
 
 // withForms returns a variant of m with some of its matrices, the token table
 // among them, in each form that a test knows how to make.
-func withForms(t *testing.T, m *Model) map[string]*Model {
+func withForms(t testing.TB, m *Model) map[string]*Model {
 	t.Helper()
 	made := map[string]*Model{}
 	for kind, form := range formed {

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -24,6 +23,7 @@ type ggufKeys struct {
 
 	used map[string]bool
 	errs []error
+	more int // mistakes that are not among errs
 }
 
 // get returns the value under the architecture's key, nil if there is none.
@@ -37,6 +37,10 @@ func (k *ggufKeys) get(key string) any {
 }
 
 func (k *ggufKeys) refuse(format string, args ...any) {
+	if len(k.errs) == maxReported {
+		k.more++
+		return
+	}
 	k.errs = append(k.errs, fmt.Errorf(format, args...))
 }
 
@@ -127,7 +131,7 @@ func (k *ggufKeys) problems() error {
 			k.refuse("unknown key %s = %v", p.Key, clipped(p.Value))
 		}
 	}
-	return errors.Join(k.errs...)
+	return reported(k.errs, k.more)
 }
 
 // clipped is a value as a message shows it.

@@ -18,7 +18,11 @@ type hfConfig struct {
 	raw  map[string]json.RawMessage
 	used map[string]bool
 	errs []error
+	more int // mistakes that are not among errs
 }
+
+// maxReported is how many mistakes of a config or of metadata are named.
+const maxReported = 30
 
 // has reports whether key is there and not null.
 func (r *hfConfig) has(key string) bool {
@@ -39,6 +43,10 @@ func (r *hfConfig) get(key string, into any) bool {
 }
 
 func (r *hfConfig) addf(format string, args ...any) {
+	if len(r.errs) == maxReported {
+		r.more++
+		return
+	}
 	r.errs = append(r.errs, fmt.Errorf(format, args...))
 }
 
@@ -258,7 +266,15 @@ func (r *hfConfig) problems() error {
 			r.addf("unknown key %s = %.100s: nothing here does what it asks for", key, r.raw[key])
 		}
 	}
-	return errors.Join(r.errs...)
+	return reported(r.errs, r.more)
+}
+
+// reported joins errs and says how many more there are.
+func reported(errs []error, more int) error {
+	if more > 0 {
+		errs = append(errs, fmt.Errorf("and %d more mistakes", more))
+	}
+	return errors.Join(errs...)
 }
 
 // stored rounds v to the type that the weights were saved in, as the

@@ -53,7 +53,7 @@ func gptNeoConfig(r *hfConfig) arch.Config {
 
 // maxKinds is the most layers whose kinds are written out here, far above any
 // real model.
-const maxKinds = 1 << 14
+const maxKinds = 1 << 11
 
 // gptNeoLayers returns the kind of every layer: attention_layers, or the
 // patterns and their repetitions in attention_types.
@@ -61,16 +61,23 @@ func (r *hfConfig) gptNeoLayers(layers int) []string {
 	if layers < 0 || layers > maxKinds {
 		return nil
 	}
+	const key = "attention_types"
+	if n := len(r.raw[key]); n > 16*maxKinds {
+		r.ignore(key)
+		r.addf("%s: %d bytes are more than any model's layers take", key, n)
+		return nil
+	}
 	var kinds []string
 	patterns := [][2]json.RawMessage{{json.RawMessage(`["global", "local"]`), json.RawMessage("8192")}}
-	if r.get("attention_types", &patterns); r.get("attention_layers", &kinds) {
+	if r.get(key, &patterns); r.get("attention_layers", &kinds) {
 		return kinds
 	}
 	for _, p := range patterns {
 		var pattern []string
 		var times int
 		if json.Unmarshal(p[0], &pattern) != nil || json.Unmarshal(p[1], &times) != nil || times < 0 {
-			r.addf("attention_types: %s %s is no list of kinds and a number", p[0], p[1])
+			r.addf(key+": %.40s %.40s is no list of kinds and a number", p[0], p[1])
+			return nil
 		}
 		for i := 0; i < times && len(pattern) > 0 && len(kinds) < layers; i++ {
 			kinds = append(kinds, pattern...)

@@ -74,12 +74,25 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	f, err := check(path, data)
+	if err != nil {
+		data.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Parse is Open for the content of a file that is at hand and does not change;
+// errors call it path.
+func Parse(path string, data []byte) (*File, error) { return check(path, mapped.Of(path, data)) }
+
+func check(path string, data *mapped.File) (*File, error) {
 	f := &File{path: path, data: data}
+	var err error
 	if fault := data.Read(func() { err = f.parse(data.Bytes()) }); fault != nil {
 		err = fault
 	}
 	if err != nil {
-		data.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil

@@ -16,7 +16,7 @@ import (
 // several goroutines at once.
 type File struct {
 	path   string
-	handle *os.File // nil once closed
+	handle *os.File // nil once closed, and for bytes at hand
 	data   []byte
 	unmap  func([]byte) error // nil once closed, and for an empty file
 }
@@ -54,6 +54,12 @@ func open(path string, handle *os.File) (*File, error) {
 	return &File{path, handle, data, release}, nil
 }
 
+// Of shows data, which must not change, as if it were the content of the file at
+// path.
+func Of(path string, data []byte) *File {
+	return &File{path: path, data: data[:len(data):len(data)]}
+}
+
 // Bytes is the content. It must not be written to, nor used after Close; what
 // comes from a file that others may shorten is read inside Read.
 func (f *File) Bytes() []byte { return f.data }
@@ -73,6 +79,9 @@ func (f *File) Read(read func()) (err error) {
 		err = fmt.Errorf("%s became shorter while it was read", f.path)
 	}()
 	read()
+	if f.handle == nil && f.unmap == nil && f.data != nil {
+		return nil // bytes at hand cannot become shorter
+	}
 	if info, err := f.handle.Stat(); err != nil || info.Size() < int64(len(f.data)) {
 		return fmt.Errorf("%s became shorter while it was read", f.path) // the rest of its last page reads as zeros
 	}
@@ -105,10 +114,10 @@ func (f *File) Forget(from, to int) {
 
 // Close ends the view.
 func (f *File) Close() error {
-	if f.handle == nil {
-		return nil
+	var err error
+	if f.handle != nil {
+		err = f.handle.Close()
 	}
-	err := f.handle.Close()
 	if f.unmap != nil {
 		err = errors.Join(err, f.unmap(f.data))
 	}

@@ -31,6 +31,22 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// Bytes at hand are read as those of a file are, until they are closed.
+func TestOf(t *testing.T) {
+	f := Of("name", []byte("plumb"))
+	got := make([]byte, 3)
+	if n, err := f.ReadAt(got, 2); n != 3 || err != nil || string(got) != "umb" {
+		t.Errorf("%q, %v", got[:n], err)
+	}
+	f.Forget(0, 5)
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := f.Read(func() {}); err == nil {
+		t.Error("read after it was closed")
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a folder: %v", err)
