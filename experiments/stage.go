@@ -27,7 +27,7 @@ const (
 // Numerics is the version of everything that decides the bits of a result:
 // kernels, the forward and backward pass, the optimiser, scoring. Whoever
 // changes one of these bits raises it, and all trials are run anew.
-const Numerics = 1
+const Numerics = 2
 
 // A Stage is one piece of work. Stages that depend on the same things are the
 // same stage and are done once.

@@ -8,37 +8,37 @@ import "fmt"
 //
 // dst is [m, n], x is [m, k] and w is [n, k]. As in all products of this file
 // an element is one chain of fused multiply-adds over the summed index in
-// increasing order, so that every implementation and number of workers gives
-// the same bits. dst may not overlap x or w. MatMul panics if lengths do not fit.
+// increasing order, or here, up to a k of 256, the sum of chains of 32 terms, so
+// that every implementation and number of workers gives the same bits. dst may not overlap x or w. MatMul panics if lengths do not fit.
 func MatMul(dst, x, w []float32, m, k, n int) {
 	mustHave("MatMul", m, k, n, len(dst), m*n, len(x), m*k, len(w), n*k)
-	multiply(matrix{dst, n, 1}, matrix{x, k, 1}, matrix{w, 1, k}, m, k, n, false)
+	shapes[current()].summing(k).multiply(matrix{dst, n, 1}, matrix{x, k, 1}, matrix{w, 1, k}, m, k, n, false)
 }
 
-// MatMulAdd adds the product to dst, whose elements the chains start from:
-// dst[m, n] += x[m, k] · w[n, k]ᵀ.
+// MatMulAdd adds the product to dst, whose elements the first chains start from,
+// or which pieces are added to: dst[m, n] += x[m, k] · w[n, k]ᵀ.
 func MatMulAdd(dst, x, w []float32, m, k, n int) {
 	mustHave("MatMulAdd", m, k, n, len(dst), m*n, len(x), m*k, len(w), n*k)
-	multiply(matrix{dst, n, 1}, matrix{x, k, 1}, matrix{w, 1, k}, m, k, n, true)
+	shapes[current()].summing(k).multiply(matrix{dst, n, 1}, matrix{x, k, 1}, matrix{w, 1, k}, m, k, n, true)
 }
 
 // MatMulBackX is the gradient of MatMul by x: dx[m, k] = dy[m, n] · w[n, k].
 func MatMulBackX(dx, dy, w []float32, m, k, n int) {
 	mustHave("MatMulBackX", m, k, n, len(dx), m*k, len(dy), m*n, len(w), n*k)
-	multiply(matrix{dx, k, 1}, matrix{dy, n, 1}, matrix{w, k, 1}, m, n, k, false)
+	shapes[current()].multiply(matrix{dx, k, 1}, matrix{dy, n, 1}, matrix{w, k, 1}, m, n, k, false)
 }
 
 // MatMulBackXAdd adds it to dx: dx[m, k] += dy[m, n] · w[n, k].
 func MatMulBackXAdd(dx, dy, w []float32, m, k, n int) {
 	mustHave("MatMulBackXAdd", m, k, n, len(dx), m*k, len(dy), m*n, len(w), n*k)
-	multiply(matrix{dx, k, 1}, matrix{dy, n, 1}, matrix{w, k, 1}, m, n, k, true)
+	shapes[current()].multiply(matrix{dx, k, 1}, matrix{dy, n, 1}, matrix{w, k, 1}, m, n, k, true)
 }
 
 // MatMulBackW adds the gradient of MatMul by w to dw, over the rows in order:
 // dw[n, k] += dy[m, n]ᵀ · x[m, k].
 func MatMulBackW(dw, dy, x []float32, m, k, n int) {
 	mustHave("MatMulBackW", m, k, n, len(dw), n*k, len(dy), m*n, len(x), m*k)
-	multiply(matrix{dw, k, 1}, matrix{dy, 1, n}, matrix{x, k, 1}, n, m, k, true)
+	shapes[current()].multiply(matrix{dw, k, 1}, matrix{dy, 1, n}, matrix{x, k, 1}, n, m, k, true)
 }
 
 // mustHave panics unless the three lengths are as expected.
@@ -111,7 +111,7 @@ var products = freeList[product]{fresh: func() *product {
 }}
 
 // multiply computes c [rows, cols] (+)= a [rows, steps] · b [steps, cols].
-func multiply(c, a, b matrix, rows, steps, cols int, add bool) {
+func (s shape) multiply(c, a, b matrix, rows, steps, cols int, add bool) {
 	if rows == 0 || cols == 0 {
 		return
 	}
@@ -122,7 +122,7 @@ func multiply(c, a, b matrix, rows, steps, cols int, add bool) {
 		return
 	}
 	p, buf := products.get(), scratches.get()
-	p.shape, p.rows = shapes[current()], rows
+	p.shape, p.rows = s, rows
 	block := stepBlock
 	if c := rows * cols; a.col == 1 && c > largeC || c > hugeC {
 		block = longBlock

@@ -17,7 +17,8 @@ tile_1:
 	MOVD R2, R10
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_3
+	CMP $1, R9
+	BNE zero_3
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	ADD R1, R9, R9
@@ -34,6 +35,14 @@ steps_2:
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
 	BNE steps_2
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_5
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	ADD R1, R9, R9
+store_5:
 	FMOVQ F0, 0(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
@@ -48,7 +57,7 @@ TEXT ·tile2x1NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_5:
+tile_6:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -57,19 +66,20 @@ tile_5:
 	MOVD R2, R11
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_7
+	CMP $1, R9
+	BNE zero_8
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	ADD R1, R9, R9
 	FMOVQ 0(R9), F1
 	ADD R1, R9, R9
-	B begin_8
-zero_7:
+	B begin_9
+zero_8:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
-begin_8:
+begin_9:
 	MOVD bStep+48(FP), R9
-steps_6:
+steps_7:
 	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
@@ -78,13 +88,24 @@ steps_6:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_6
+	BNE steps_7
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_10
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D421
+	ADD R1, R9, R9
+store_10:
 	FMOVQ F0, 0(R0)
 	ADD R1, R0, R0
 	FMOVQ F1, 0(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_5
+	BNE tile_6
 	RET
 
 // func tile3x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -95,7 +116,7 @@ TEXT ·tile3x1NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_9:
+tile_11:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -106,7 +127,8 @@ tile_9:
 	MOVD R2, R12
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_11
+	CMP $1, R9
+	BNE zero_13
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	ADD R1, R9, R9
@@ -114,14 +136,14 @@ tile_9:
 	ADD R1, R9, R9
 	FMOVQ 0(R9), F2
 	ADD R1, R9, R9
-	B begin_12
-zero_11:
+	B begin_14
+zero_13:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
-begin_12:
+begin_14:
 	MOVD bStep+48(FP), R9
-steps_10:
+steps_12:
 	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
@@ -132,7 +154,21 @@ steps_10:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_10
+	BNE steps_12
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_15
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	ADD R1, R9, R9
+store_15:
 	FMOVQ F0, 0(R0)
 	ADD R1, R0, R0
 	FMOVQ F1, 0(R0)
@@ -140,7 +176,7 @@ steps_10:
 	FMOVQ F2, 0(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_9
+	BNE tile_11
 	RET
 
 // func tile4x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -151,7 +187,7 @@ TEXT ·tile4x1NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_13:
+tile_16:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -164,7 +200,8 @@ tile_13:
 	MOVD R2, R13
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_15
+	CMP $1, R9
+	BNE zero_18
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	ADD R1, R9, R9
@@ -174,15 +211,15 @@ tile_13:
 	ADD R1, R9, R9
 	FMOVQ 0(R9), F3
 	ADD R1, R9, R9
-	B begin_16
-zero_15:
+	B begin_19
+zero_18:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
-begin_16:
+begin_19:
 	MOVD bStep+48(FP), R9
-steps_14:
+steps_17:
 	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
@@ -195,7 +232,24 @@ steps_14:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_14
+	BNE steps_17
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_20
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D463
+	ADD R1, R9, R9
+store_20:
 	FMOVQ F0, 0(R0)
 	ADD R1, R0, R0
 	FMOVQ F1, 0(R0)
@@ -205,85 +259,11 @@ steps_14:
 	FMOVQ F3, 0(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_13
+	BNE tile_16
 	RET
 
 // func tile5x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 TEXT ·tile5x1NEON(SB), NOSPLIT, $0-88
-	MOVD c+0(FP), R0
-	MOVD cRow+24(FP), R1
-	MOVD a+8(FP), R2
-	MOVD aRow+32(FP), R3
-	MOVD aStep+40(FP), R4
-	MOVD tiles+64(FP), R7
-tile_17:
-	MOVD b+16(FP), R5
-	MOVD steps+56(FP), R6
-	MOVD $0, R8
-	MOVD R2, R10
-	ADD R3, R2, R2
-	MOVD R2, R11
-	ADD R3, R2, R2
-	MOVD R2, R12
-	ADD R3, R2, R2
-	MOVD R2, R13
-	ADD R3, R2, R2
-	MOVD R2, R14
-	ADD R3, R2, R2
-	MOVD add+80(FP), R9
-	CBZ R9, zero_19
-	MOVD R0, R9
-	FMOVQ 0(R9), F0
-	ADD R1, R9, R9
-	FMOVQ 0(R9), F1
-	ADD R1, R9, R9
-	FMOVQ 0(R9), F2
-	ADD R1, R9, R9
-	FMOVQ 0(R9), F3
-	ADD R1, R9, R9
-	FMOVQ 0(R9), F4
-	ADD R1, R9, R9
-	B begin_20
-zero_19:
-	WORD $0x6E201C00
-	WORD $0x6E211C21
-	WORD $0x6E221C42
-	WORD $0x6E231C63
-	WORD $0x6E241C84
-begin_20:
-	MOVD bStep+48(FP), R9
-steps_18:
-	FMOVQ 0(R5), F16
-	FMOVS (R10)(R8), F18
-	FMOVS (R11)(R8), F19
-	FMOVS (R12)(R8), F20
-	FMOVS (R13)(R8), F21
-	FMOVS (R14)(R8), F22
-	WORD $0x4F921200
-	WORD $0x4F931201
-	WORD $0x4F941202
-	WORD $0x4F951203
-	WORD $0x4F961204
-	ADD R9, R5, R5
-	ADD R4, R8, R8
-	SUBS $1, R6, R6
-	BNE steps_18
-	FMOVQ F0, 0(R0)
-	ADD R1, R0, R0
-	FMOVQ F1, 0(R0)
-	ADD R1, R0, R0
-	FMOVQ F2, 0(R0)
-	ADD R1, R0, R0
-	FMOVQ F3, 0(R0)
-	ADD R1, R0, R0
-	FMOVQ F4, 0(R0)
-	ADD R1, R0, R0
-	SUBS $1, R7, R7
-	BNE tile_17
-	RET
-
-// func tile6x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile6x1NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
@@ -304,10 +284,106 @@ tile_21:
 	ADD R3, R2, R2
 	MOVD R2, R14
 	ADD R3, R2, R2
+	MOVD add+80(FP), R9
+	CMP $1, R9
+	BNE zero_23
+	MOVD R0, R9
+	FMOVQ 0(R9), F0
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F1
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F2
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F3
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F4
+	ADD R1, R9, R9
+	B begin_24
+zero_23:
+	WORD $0x6E201C00
+	WORD $0x6E211C21
+	WORD $0x6E221C42
+	WORD $0x6E231C63
+	WORD $0x6E241C84
+begin_24:
+	MOVD bStep+48(FP), R9
+steps_22:
+	FMOVQ 0(R5), F16
+	FMOVS (R10)(R8), F18
+	FMOVS (R11)(R8), F19
+	FMOVS (R12)(R8), F20
+	FMOVS (R13)(R8), F21
+	FMOVS (R14)(R8), F22
+	WORD $0x4F921200
+	WORD $0x4F931201
+	WORD $0x4F941202
+	WORD $0x4F951203
+	WORD $0x4F961204
+	ADD R9, R5, R5
+	ADD R4, R8, R8
+	SUBS $1, R6, R6
+	BNE steps_22
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_25
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	ADD R1, R9, R9
+store_25:
+	FMOVQ F0, 0(R0)
+	ADD R1, R0, R0
+	FMOVQ F1, 0(R0)
+	ADD R1, R0, R0
+	FMOVQ F2, 0(R0)
+	ADD R1, R0, R0
+	FMOVQ F3, 0(R0)
+	ADD R1, R0, R0
+	FMOVQ F4, 0(R0)
+	ADD R1, R0, R0
+	SUBS $1, R7, R7
+	BNE tile_21
+	RET
+
+// func tile6x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile6x1NEON(SB), NOSPLIT, $0-88
+	MOVD c+0(FP), R0
+	MOVD cRow+24(FP), R1
+	MOVD a+8(FP), R2
+	MOVD aRow+32(FP), R3
+	MOVD aStep+40(FP), R4
+	MOVD tiles+64(FP), R7
+tile_26:
+	MOVD b+16(FP), R5
+	MOVD steps+56(FP), R6
+	MOVD $0, R8
+	MOVD R2, R10
+	ADD R3, R2, R2
+	MOVD R2, R11
+	ADD R3, R2, R2
+	MOVD R2, R12
+	ADD R3, R2, R2
+	MOVD R2, R13
+	ADD R3, R2, R2
+	MOVD R2, R14
+	ADD R3, R2, R2
 	MOVD R2, R15
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_23
+	CMP $1, R9
+	BNE zero_28
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	ADD R1, R9, R9
@@ -321,17 +397,17 @@ tile_21:
 	ADD R1, R9, R9
 	FMOVQ 0(R9), F5
 	ADD R1, R9, R9
-	B begin_24
-zero_23:
+	B begin_29
+zero_28:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	WORD $0x6E241C84
 	WORD $0x6E251CA5
-begin_24:
+begin_29:
 	MOVD bStep+48(FP), R9
-steps_22:
+steps_27:
 	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
@@ -348,7 +424,30 @@ steps_22:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_22
+	BNE steps_27
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_30
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4A5
+	ADD R1, R9, R9
+store_30:
 	FMOVQ F0, 0(R0)
 	ADD R1, R0, R0
 	FMOVQ F1, 0(R0)
@@ -362,7 +461,7 @@ steps_22:
 	FMOVQ F5, 0(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_21
+	BNE tile_26
 	RET
 
 // func tile7x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -373,7 +472,7 @@ TEXT ·tile7x1NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_25:
+tile_31:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -392,7 +491,8 @@ tile_25:
 	MOVD R2, R16
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_27
+	CMP $1, R9
+	BNE zero_33
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	ADD R1, R9, R9
@@ -408,8 +508,8 @@ tile_25:
 	ADD R1, R9, R9
 	FMOVQ 0(R9), F6
 	ADD R1, R9, R9
-	B begin_28
-zero_27:
+	B begin_34
+zero_33:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -417,9 +517,9 @@ zero_27:
 	WORD $0x6E241C84
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
-begin_28:
+begin_34:
 	MOVD bStep+48(FP), R9
-steps_26:
+steps_32:
 	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
@@ -438,7 +538,33 @@ steps_26:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_26
+	BNE steps_32
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_35
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4A5
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4C6
+	ADD R1, R9, R9
+store_35:
 	FMOVQ F0, 0(R0)
 	ADD R1, R0, R0
 	FMOVQ F1, 0(R0)
@@ -454,7 +580,7 @@ steps_26:
 	FMOVQ F6, 0(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_25
+	BNE tile_31
 	RET
 
 // func tile8x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -465,7 +591,7 @@ TEXT ·tile8x1NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_29:
+tile_36:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -486,7 +612,8 @@ tile_29:
 	MOVD R2, R17
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_31
+	CMP $1, R9
+	BNE zero_38
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	ADD R1, R9, R9
@@ -504,8 +631,8 @@ tile_29:
 	ADD R1, R9, R9
 	FMOVQ 0(R9), F7
 	ADD R1, R9, R9
-	B begin_32
-zero_31:
+	B begin_39
+zero_38:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -514,9 +641,9 @@ zero_31:
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
-begin_32:
+begin_39:
 	MOVD bStep+48(FP), R9
-steps_30:
+steps_37:
 	FMOVQ 0(R5), F16
 	FMOVS (R10)(R8), F18
 	FMOVS (R11)(R8), F19
@@ -537,7 +664,36 @@ steps_30:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_30
+	BNE steps_37
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_40
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4A5
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4C6
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4E7
+	ADD R1, R9, R9
+store_40:
 	FMOVQ F0, 0(R0)
 	ADD R1, R0, R0
 	FMOVQ F1, 0(R0)
@@ -555,7 +711,7 @@ steps_30:
 	FMOVQ F7, 0(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_29
+	BNE tile_36
 	RET
 
 // func packRows1NEON(dst *float32, src *float32, row int, steps int, cols int)
@@ -578,7 +734,7 @@ TEXT ·packRows1NEON(SB), NOSPLIT, $0-40
 	ADD R2<<0, R5, R5
 	ADD R2<<0, R5, R5
 	ADD R2<<0, R5, R5
-rows_33:
+rows_41:
 	FMOVQ (R1), F0
 	FMOVQ F0, (R0)
 	ADD R2<<0, R1, R1
@@ -586,110 +742,11 @@ rows_33:
 	ADD $16, R0
 	ADD $-1, R3
 	CMP $0, R3
-	BNE rows_33
+	BNE rows_41
 	RET
 
 // func tile1x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 TEXT ·tile1x2NEON(SB), NOSPLIT, $0-88
-	MOVD c+0(FP), R0
-	MOVD cRow+24(FP), R1
-	MOVD a+8(FP), R2
-	MOVD aRow+32(FP), R3
-	MOVD aStep+40(FP), R4
-	MOVD tiles+64(FP), R7
-tile_34:
-	MOVD b+16(FP), R5
-	MOVD steps+56(FP), R6
-	MOVD $0, R8
-	MOVD R2, R10
-	ADD R3, R2, R2
-	MOVD add+80(FP), R9
-	CBZ R9, zero_36
-	MOVD R0, R9
-	FMOVQ 0(R9), F0
-	FMOVQ 16(R9), F1
-	ADD R1, R9, R9
-	B begin_37
-zero_36:
-	WORD $0x6E201C00
-	WORD $0x6E211C21
-begin_37:
-	MOVD bStep+48(FP), R9
-steps_35:
-	FMOVQ 0(R5), F16
-	FMOVQ 16(R5), F17
-	FMOVS (R10)(R8), F18
-	WORD $0x4F921200
-	WORD $0x4F921221
-	ADD R9, R5, R5
-	ADD R4, R8, R8
-	SUBS $1, R6, R6
-	BNE steps_35
-	FMOVQ F0, 0(R0)
-	FMOVQ F1, 16(R0)
-	ADD R1, R0, R0
-	SUBS $1, R7, R7
-	BNE tile_34
-	RET
-
-// func tile2x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile2x2NEON(SB), NOSPLIT, $0-88
-	MOVD c+0(FP), R0
-	MOVD cRow+24(FP), R1
-	MOVD a+8(FP), R2
-	MOVD aRow+32(FP), R3
-	MOVD aStep+40(FP), R4
-	MOVD tiles+64(FP), R7
-tile_38:
-	MOVD b+16(FP), R5
-	MOVD steps+56(FP), R6
-	MOVD $0, R8
-	MOVD R2, R10
-	ADD R3, R2, R2
-	MOVD R2, R11
-	ADD R3, R2, R2
-	MOVD add+80(FP), R9
-	CBZ R9, zero_40
-	MOVD R0, R9
-	FMOVQ 0(R9), F0
-	FMOVQ 16(R9), F1
-	ADD R1, R9, R9
-	FMOVQ 0(R9), F2
-	FMOVQ 16(R9), F3
-	ADD R1, R9, R9
-	B begin_41
-zero_40:
-	WORD $0x6E201C00
-	WORD $0x6E211C21
-	WORD $0x6E221C42
-	WORD $0x6E231C63
-begin_41:
-	MOVD bStep+48(FP), R9
-steps_39:
-	FMOVQ 0(R5), F16
-	FMOVQ 16(R5), F17
-	FMOVS (R10)(R8), F18
-	FMOVS (R11)(R8), F19
-	WORD $0x4F921200
-	WORD $0x4F921221
-	WORD $0x4F931202
-	WORD $0x4F931223
-	ADD R9, R5, R5
-	ADD R4, R8, R8
-	SUBS $1, R6, R6
-	BNE steps_39
-	FMOVQ F0, 0(R0)
-	FMOVQ F1, 16(R0)
-	ADD R1, R0, R0
-	FMOVQ F2, 0(R0)
-	FMOVQ F3, 16(R0)
-	ADD R1, R0, R0
-	SUBS $1, R7, R7
-	BNE tile_38
-	RET
-
-// func tile3x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
-TEXT ·tile3x2NEON(SB), NOSPLIT, $0-88
 	MOVD c+0(FP), R0
 	MOVD cRow+24(FP), R1
 	MOVD a+8(FP), R2
@@ -702,12 +759,139 @@ tile_42:
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
+	MOVD add+80(FP), R9
+	CMP $1, R9
+	BNE zero_44
+	MOVD R0, R9
+	FMOVQ 0(R9), F0
+	FMOVQ 16(R9), F1
+	ADD R1, R9, R9
+	B begin_45
+zero_44:
+	WORD $0x6E201C00
+	WORD $0x6E211C21
+begin_45:
+	MOVD bStep+48(FP), R9
+steps_43:
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
+	FMOVS (R10)(R8), F18
+	WORD $0x4F921200
+	WORD $0x4F921221
+	ADD R9, R5, R5
+	ADD R4, R8, R8
+	SUBS $1, R6, R6
+	BNE steps_43
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_46
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	ADD R1, R9, R9
+store_46:
+	FMOVQ F0, 0(R0)
+	FMOVQ F1, 16(R0)
+	ADD R1, R0, R0
+	SUBS $1, R7, R7
+	BNE tile_42
+	RET
+
+// func tile2x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile2x2NEON(SB), NOSPLIT, $0-88
+	MOVD c+0(FP), R0
+	MOVD cRow+24(FP), R1
+	MOVD a+8(FP), R2
+	MOVD aRow+32(FP), R3
+	MOVD aStep+40(FP), R4
+	MOVD tiles+64(FP), R7
+tile_47:
+	MOVD b+16(FP), R5
+	MOVD steps+56(FP), R6
+	MOVD $0, R8
+	MOVD R2, R10
+	ADD R3, R2, R2
+	MOVD R2, R11
+	ADD R3, R2, R2
+	MOVD add+80(FP), R9
+	CMP $1, R9
+	BNE zero_49
+	MOVD R0, R9
+	FMOVQ 0(R9), F0
+	FMOVQ 16(R9), F1
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F2
+	FMOVQ 16(R9), F3
+	ADD R1, R9, R9
+	B begin_50
+zero_49:
+	WORD $0x6E201C00
+	WORD $0x6E211C21
+	WORD $0x6E221C42
+	WORD $0x6E231C63
+begin_50:
+	MOVD bStep+48(FP), R9
+steps_48:
+	FMOVQ 0(R5), F16
+	FMOVQ 16(R5), F17
+	FMOVS (R10)(R8), F18
+	FMOVS (R11)(R8), F19
+	WORD $0x4F921200
+	WORD $0x4F921221
+	WORD $0x4F931202
+	WORD $0x4F931223
+	ADD R9, R5, R5
+	ADD R4, R8, R8
+	SUBS $1, R6, R6
+	BNE steps_48
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_51
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D463
+	ADD R1, R9, R9
+store_51:
+	FMOVQ F0, 0(R0)
+	FMOVQ F1, 16(R0)
+	ADD R1, R0, R0
+	FMOVQ F2, 0(R0)
+	FMOVQ F3, 16(R0)
+	ADD R1, R0, R0
+	SUBS $1, R7, R7
+	BNE tile_47
+	RET
+
+// func tile3x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+TEXT ·tile3x2NEON(SB), NOSPLIT, $0-88
+	MOVD c+0(FP), R0
+	MOVD cRow+24(FP), R1
+	MOVD a+8(FP), R2
+	MOVD aRow+32(FP), R3
+	MOVD aStep+40(FP), R4
+	MOVD tiles+64(FP), R7
+tile_52:
+	MOVD b+16(FP), R5
+	MOVD steps+56(FP), R6
+	MOVD $0, R8
+	MOVD R2, R10
+	ADD R3, R2, R2
 	MOVD R2, R11
 	ADD R3, R2, R2
 	MOVD R2, R12
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_44
+	CMP $1, R9
+	BNE zero_54
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -718,17 +902,17 @@ tile_42:
 	FMOVQ 0(R9), F4
 	FMOVQ 16(R9), F5
 	ADD R1, R9, R9
-	B begin_45
-zero_44:
+	B begin_55
+zero_54:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	WORD $0x6E241C84
 	WORD $0x6E251CA5
-begin_45:
+begin_55:
 	MOVD bStep+48(FP), R9
-steps_43:
+steps_53:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -743,7 +927,27 @@ steps_43:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_43
+	BNE steps_53
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_56
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4A5
+	ADD R1, R9, R9
+store_56:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -754,7 +958,7 @@ steps_43:
 	FMOVQ F5, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_42
+	BNE tile_52
 	RET
 
 // func tile4x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -765,7 +969,7 @@ TEXT ·tile4x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_46:
+tile_57:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -778,7 +982,8 @@ tile_46:
 	MOVD R2, R13
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_48
+	CMP $1, R9
+	BNE zero_59
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -792,8 +997,8 @@ tile_46:
 	FMOVQ 0(R9), F6
 	FMOVQ 16(R9), F7
 	ADD R1, R9, R9
-	B begin_49
-zero_48:
+	B begin_60
+zero_59:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -802,9 +1007,9 @@ zero_48:
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
-begin_49:
+begin_60:
 	MOVD bStep+48(FP), R9
-steps_47:
+steps_58:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -822,7 +1027,32 @@ steps_47:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_47
+	BNE steps_58
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_61
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4A5
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4C6
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4E7
+	ADD R1, R9, R9
+store_61:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -836,7 +1066,7 @@ steps_47:
 	FMOVQ F7, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_46
+	BNE tile_57
 	RET
 
 // func tile5x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -847,7 +1077,7 @@ TEXT ·tile5x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_50:
+tile_62:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -862,7 +1092,8 @@ tile_50:
 	MOVD R2, R14
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_52
+	CMP $1, R9
+	BNE zero_64
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -879,8 +1110,8 @@ tile_50:
 	FMOVQ 0(R9), F8
 	FMOVQ 16(R9), F9
 	ADD R1, R9, R9
-	B begin_53
-zero_52:
+	B begin_65
+zero_64:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -891,9 +1122,9 @@ zero_52:
 	WORD $0x6E271CE7
 	WORD $0x6E281D08
 	WORD $0x6E291D29
-begin_53:
+begin_65:
 	MOVD bStep+48(FP), R9
-steps_51:
+steps_63:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -914,7 +1145,37 @@ steps_51:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_51
+	BNE steps_63
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_66
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4A5
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4C6
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4E7
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D508
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D529
+	ADD R1, R9, R9
+store_66:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -931,7 +1192,7 @@ steps_51:
 	FMOVQ F9, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_50
+	BNE tile_62
 	RET
 
 // func tile6x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -942,7 +1203,7 @@ TEXT ·tile6x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_54:
+tile_67:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -959,7 +1220,8 @@ tile_54:
 	MOVD R2, R15
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_56
+	CMP $1, R9
+	BNE zero_69
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -979,8 +1241,8 @@ tile_54:
 	FMOVQ 0(R9), F10
 	FMOVQ 16(R9), F11
 	ADD R1, R9, R9
-	B begin_57
-zero_56:
+	B begin_70
+zero_69:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -993,9 +1255,9 @@ zero_56:
 	WORD $0x6E291D29
 	WORD $0x6E2A1D4A
 	WORD $0x6E2B1D6B
-begin_57:
+begin_70:
 	MOVD bStep+48(FP), R9
-steps_55:
+steps_68:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -1019,7 +1281,42 @@ steps_55:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_55
+	BNE steps_68
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_71
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4A5
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4C6
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4E7
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D508
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D529
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D54A
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D56B
+	ADD R1, R9, R9
+store_71:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -1039,7 +1336,7 @@ steps_55:
 	FMOVQ F11, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_54
+	BNE tile_67
 	RET
 
 // func tile7x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1050,7 +1347,7 @@ TEXT ·tile7x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_58:
+tile_72:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1069,7 +1366,8 @@ tile_58:
 	MOVD R2, R16
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_60
+	CMP $1, R9
+	BNE zero_74
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -1092,8 +1390,8 @@ tile_58:
 	FMOVQ 0(R9), F12
 	FMOVQ 16(R9), F13
 	ADD R1, R9, R9
-	B begin_61
-zero_60:
+	B begin_75
+zero_74:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1108,9 +1406,9 @@ zero_60:
 	WORD $0x6E2B1D6B
 	WORD $0x6E2C1D8C
 	WORD $0x6E2D1DAD
-begin_61:
+begin_75:
 	MOVD bStep+48(FP), R9
-steps_59:
+steps_73:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -1137,7 +1435,47 @@ steps_59:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_59
+	BNE steps_73
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_76
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4A5
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4C6
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4E7
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D508
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D529
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D54A
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D56B
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D58C
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D5AD
+	ADD R1, R9, R9
+store_76:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -1160,7 +1498,7 @@ steps_59:
 	FMOVQ F13, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_58
+	BNE tile_72
 	RET
 
 // func tile8x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1171,7 +1509,7 @@ TEXT ·tile8x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_62:
+tile_77:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1192,7 +1530,8 @@ tile_62:
 	MOVD R2, R17
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_64
+	CMP $1, R9
+	BNE zero_79
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -1218,8 +1557,8 @@ tile_62:
 	FMOVQ 0(R9), F14
 	FMOVQ 16(R9), F15
 	ADD R1, R9, R9
-	B begin_65
-zero_64:
+	B begin_80
+zero_79:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1236,9 +1575,9 @@ zero_64:
 	WORD $0x6E2D1DAD
 	WORD $0x6E2E1DCE
 	WORD $0x6E2F1DEF
-begin_65:
+begin_80:
 	MOVD bStep+48(FP), R9
-steps_63:
+steps_78:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -1268,7 +1607,52 @@ steps_63:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_63
+	BNE steps_78
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_81
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D442
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4A5
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D4C6
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4E7
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D508
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D529
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D54A
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D56B
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D58C
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D5AD
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D5CE
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D5EF
+	ADD R1, R9, R9
+store_81:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -1294,7 +1678,7 @@ steps_63:
 	FMOVQ F15, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_62
+	BNE tile_77
 	RET
 
 // func packRows2NEON(dst *float32, src *float32, row int, steps int, cols int)
@@ -1317,7 +1701,7 @@ TEXT ·packRows2NEON(SB), NOSPLIT, $0-40
 	ADD R2<<0, R5, R5
 	ADD R2<<0, R5, R5
 	ADD R2<<0, R5, R5
-rows_66:
+rows_82:
 	FMOVQ (R1), F0
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F1
@@ -1327,7 +1711,7 @@ rows_66:
 	ADD $32, R0
 	ADD $-1, R3
 	CMP $0, R3
-	BNE rows_66
+	BNE rows_82
 	RET
 
 // func tile1x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1338,29 +1722,30 @@ TEXT ·tile1x4NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_67:
+tile_83:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
 	MOVD R2, R10
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_69
+	CMP $1, R9
+	BNE zero_85
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
 	FMOVQ 32(R9), F2
 	FMOVQ 48(R9), F3
 	ADD R1, R9, R9
-	B begin_70
-zero_69:
+	B begin_86
+zero_85:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
-begin_70:
+begin_86:
 	MOVD bStep+48(FP), R9
-steps_68:
+steps_84:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVQ 32(R5), F18
@@ -1373,14 +1758,28 @@ steps_68:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_68
+	BNE steps_84
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_87
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	FMOVQ 32(R9), F18
+	WORD $0x4E32D442
+	FMOVQ 48(R9), F19
+	WORD $0x4E33D463
+	ADD R1, R9, R9
+store_87:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	FMOVQ F2, 32(R0)
 	FMOVQ F3, 48(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_67
+	BNE tile_83
 	RET
 
 // func tile2x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1391,7 +1790,7 @@ TEXT ·tile2x4NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_71:
+tile_88:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1400,7 +1799,8 @@ tile_71:
 	MOVD R2, R11
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
-	CBZ R9, zero_73
+	CMP $1, R9
+	BNE zero_90
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -1412,8 +1812,8 @@ tile_71:
 	FMOVQ 32(R9), F6
 	FMOVQ 48(R9), F7
 	ADD R1, R9, R9
-	B begin_74
-zero_73:
+	B begin_91
+zero_90:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1422,9 +1822,9 @@ zero_73:
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
-begin_74:
+begin_91:
 	MOVD bStep+48(FP), R9
-steps_72:
+steps_89:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVQ 32(R5), F18
@@ -1442,7 +1842,30 @@ steps_72:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_72
+	BNE steps_89
+	MOVD add+80(FP), R9
+	CMP $2, R9
+	BNE store_92
+	MOVD R0, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D400
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D421
+	FMOVQ 32(R9), F18
+	WORD $0x4E32D442
+	FMOVQ 48(R9), F19
+	WORD $0x4E33D463
+	ADD R1, R9, R9
+	FMOVQ 0(R9), F16
+	WORD $0x4E30D484
+	FMOVQ 16(R9), F17
+	WORD $0x4E31D4A5
+	FMOVQ 32(R9), F18
+	WORD $0x4E32D4C6
+	FMOVQ 48(R9), F19
+	WORD $0x4E33D4E7
+	ADD R1, R9, R9
+store_92:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	FMOVQ F2, 32(R0)
@@ -1454,7 +1877,7 @@ steps_72:
 	FMOVQ F7, 48(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_71
+	BNE tile_88
 	RET
 
 // func packColumnsNEON(dst *float32, src *float32, row int, groups int, width int)
@@ -1464,7 +1887,7 @@ TEXT ·packColumnsNEON(SB), NOSPLIT, $0-40
 	MOVD row+16(FP), R2
 	MOVD groups+24(FP), R3
 	MOVD width+32(FP), R4
-columns_75:
+columns_93:
 	MOVD R1, R10
 	FMOVQ (R10), F0
 	ADD R2, R10, R10
@@ -1493,5 +1916,5 @@ columns_75:
 	ADD $16, R1
 	ADD $-1, R3
 	CMP $0, R3
-	BNE columns_75
+	BNE columns_93
 	RET

@@ -73,7 +73,24 @@ type form struct {
 	run        func(dst, a, b []float32, m, k, n int)
 	dst, a, b  func(m, k, n int) int // lengths
 	adds       bool
+	pieces     bool                                        // sums of few terms are taken in pieces
 	plainTerms func(m, k, n int, each func(dst, a, b int)) // in the order of the chains
+}
+
+// plain adds the product to want.
+func (f form) plain(want, a, b []float32, m, k, n int) {
+	if !f.pieces || k > shortSum {
+		f.plainTerms(m, k, n, func(d, i, j int) { want[d] = fma32(a[i], b[j], want[d]) })
+		return
+	}
+	piece, terms := make([]float32, len(want)), make([]int, len(want))
+	f.plainTerms(m, k, n, func(d, i, j int) {
+		piece[d] = fma32(a[i], b[j], piece[d])
+		if terms[d]++; terms[d]%pieceSteps == 0 || terms[d] == k {
+			want[d] += piece[d]
+			piece[d] = 0
+		}
+	})
 }
 
 func mk(m, k, n int) int { return m * k }
@@ -111,17 +128,18 @@ func termsBackW(m, k, n int, each func(dst, a, b int)) {
 }
 
 var forms = []form{
-	{"MatMul", MatMul, mn, mk, nk, false, termsForward},
-	{"MatMulAdd", MatMulAdd, mn, mk, nk, true, termsForward},
-	{"MatMulBackX", MatMulBackX, mk, mn, nk, false, termsBackX},
-	{"MatMulBackXAdd", MatMulBackXAdd, mk, mn, nk, true, termsBackX},
-	{"MatMulBackW", MatMulBackW, nk, mn, mk, true, termsBackW},
+	{"MatMul", MatMul, mn, mk, nk, false, true, termsForward},
+	{"MatMulAdd", MatMulAdd, mn, mk, nk, true, true, termsForward},
+	{"MatMulBackX", MatMulBackX, mk, mn, nk, false, false, termsBackX},
+	{"MatMulBackXAdd", MatMulBackXAdd, mk, mn, nk, true, false, termsBackX},
+	{"MatMulBackW", MatMulBackW, nk, mn, mk, true, false, termsBackW},
 }
 
 var matMulSizes = [][3]int{
 	{1, 1, 1}, {1, 5, 3}, {2, 3, 33}, {3, 16, 16}, {4, 17, 31}, {5, 4, 8}, {6, 33, 17}, {7, 8, 15},
 	{8, 31, 9}, {9, 7, 47}, {13, 20, 49}, {14, 32, 32}, {15, 15, 65}, {17, 64, 5}, {28, 3, 96},
 	{29, 96, 7}, {64, 16, 64}, {1, 300, 70}, {31, 259, 34}, {33, 2, 1}, {57, 1, 19},
+	{3, 256, 33}, {5, 257, 5}, {171, 70, 37},
 }
 
 // TestMatMulMatchesChains compares every product with plain loops over fma32, bit
@@ -148,7 +166,7 @@ func checkForm(t *testing.T, f form, m, k, n int) {
 	if f.adds {
 		copy(want, dst.data)
 	}
-	f.plainTerms(m, k, n, func(d, i, j int) { want[d] = fma32(a.data[i], b.data[j], want[d]) })
+	f.plain(want, a.data, b.data, m, k, n)
 	what := fmt.Sprintf("%s %dx%dx%d", f.name, m, k, n)
 	f.run(dst.data, a.data, b.data, m, k, n)
 	sameBits(t, what, dst.data, want)

@@ -132,7 +132,7 @@ func (w *Packed) multiply(kernel string, dst, x []float32, m int, add bool) {
 		}
 		return
 	}
-	one := packedProduct{w: w, shape: shapes[current()], c: matrix{dst, w.n, 1}, a: matrix{x, w.k, 1}, rows: m, add: add}
+	one := packedProduct{w: w, shape: shapes[current()].summing(w.k), c: matrix{dst, w.n, 1}, a: matrix{x, w.k, 1}, rows: m, add: add}
 	tasks := one.plan()
 	if tasks == 1 || Workers() == 1 {
 		for task := range tasks {

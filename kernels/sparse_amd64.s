@@ -14,8 +14,8 @@ TEXT ·pickedTile1AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_1:
-	CMPQ add+64(FP), $0
-	JEQ zero_6
+	CMPQ add+64(FP), $1
+	JNE zero_6
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -110,8 +110,8 @@ TEXT ·pickedTile2AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_8:
-	CMPQ add+64(FP), $0
-	JEQ zero_13
+	CMPQ add+64(FP), $1
+	JNE zero_13
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -230,8 +230,8 @@ TEXT ·pickedTile3AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_15:
-	CMPQ add+64(FP), $0
-	JEQ zero_20
+	CMPQ add+64(FP), $1
+	JNE zero_20
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -374,8 +374,8 @@ TEXT ·pickedTile4AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_22:
-	CMPQ add+64(FP), $0
-	JEQ zero_27
+	CMPQ add+64(FP), $1
+	JNE zero_27
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -542,8 +542,8 @@ TEXT ·pickedTile5AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_29:
-	CMPQ add+64(FP), $0
-	JEQ zero_34
+	CMPQ add+64(FP), $1
+	JNE zero_34
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -734,8 +734,8 @@ TEXT ·pickedTile6AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_36:
-	CMPQ add+64(FP), $0
-	JEQ zero_41
+	CMPQ add+64(FP), $1
+	JNE zero_41
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -950,8 +950,8 @@ TEXT ·pickedTile7AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_43:
-	CMPQ add+64(FP), $0
-	JEQ zero_48
+	CMPQ add+64(FP), $1
+	JNE zero_48
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -1190,8 +1190,8 @@ TEXT ·pickedTile8AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_50:
-	CMPQ add+64(FP), $0
-	JEQ zero_55
+	CMPQ add+64(FP), $1
+	JNE zero_55
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -1464,8 +1464,8 @@ TEXT ·pickedTile9AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_57:
-	CMPQ add+64(FP), $0
-	JEQ zero_62
+	CMPQ add+64(FP), $1
+	JNE zero_62
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -1762,8 +1762,8 @@ TEXT ·pickedTile10AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_64:
-	CMPQ add+64(FP), $0
-	JEQ zero_69
+	CMPQ add+64(FP), $1
+	JNE zero_69
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -2084,8 +2084,8 @@ TEXT ·pickedTile11AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_71:
-	CMPQ add+64(FP), $0
-	JEQ zero_76
+	CMPQ add+64(FP), $1
+	JNE zero_76
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -2430,8 +2430,8 @@ TEXT ·pickedTile12AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_78:
-	CMPQ add+64(FP), $0
-	JEQ zero_83
+	CMPQ add+64(FP), $1
+	JNE zero_83
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -2800,8 +2800,8 @@ TEXT ·pickedTile13AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_85:
-	CMPQ add+64(FP), $0
-	JEQ zero_90
+	CMPQ add+64(FP), $1
+	JNE zero_90
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -3194,8 +3194,8 @@ TEXT ·pickedTile14AVX512(SB), NOSPLIT, $0-72
 	MOVL $-1, CX
 	KMOVW CX, K1
 tile_92:
-	CMPQ add+64(FP), $0
-	JEQ zero_97
+	CMPQ add+64(FP), $1
+	JNE zero_97
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Z0
 	VMOVUPS.Z 64(R13), K1, Z1
@@ -3801,8 +3801,8 @@ TEXT ·pickedTile1AVX2(SB), NOSPLIT, $0-72
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 tile_103:
-	CMPQ add+64(FP), $0
-	JEQ zero_108
+	CMPQ add+64(FP), $1
+	JNE zero_108
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Y0
 	VMOVUPS 32(R13), Y1
@@ -3895,8 +3895,8 @@ TEXT ·pickedTile2AVX2(SB), NOSPLIT, $0-72
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 tile_110:
-	CMPQ add+64(FP), $0
-	JEQ zero_115
+	CMPQ add+64(FP), $1
+	JNE zero_115
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Y0
 	VMOVUPS 32(R13), Y1
@@ -4013,8 +4013,8 @@ TEXT ·pickedTile3AVX2(SB), NOSPLIT, $0-72
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 tile_117:
-	CMPQ add+64(FP), $0
-	JEQ zero_122
+	CMPQ add+64(FP), $1
+	JNE zero_122
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Y0
 	VMOVUPS 32(R13), Y1
@@ -4155,8 +4155,8 @@ TEXT ·pickedTile4AVX2(SB), NOSPLIT, $0-72
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 tile_124:
-	CMPQ add+64(FP), $0
-	JEQ zero_129
+	CMPQ add+64(FP), $1
+	JNE zero_129
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Y0
 	VMOVUPS 32(R13), Y1
@@ -4321,8 +4321,8 @@ TEXT ·pickedTile5AVX2(SB), NOSPLIT, $0-72
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 tile_131:
-	CMPQ add+64(FP), $0
-	JEQ zero_136
+	CMPQ add+64(FP), $1
+	JNE zero_136
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Y0
 	VMOVUPS 32(R13), Y1
@@ -4511,8 +4511,8 @@ TEXT ·pickedTile6AVX2(SB), NOSPLIT, $0-72
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 tile_138:
-	CMPQ add+64(FP), $0
-	JEQ zero_143
+	CMPQ add+64(FP), $1
+	JNE zero_143
 	MOVQ DX, R13
 	VMOVUPS 0(R13), Y0
 	VMOVUPS 32(R13), Y1

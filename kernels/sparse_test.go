@@ -60,7 +60,7 @@ func picked(r *rand.Rand, n, k, kept int) ([]float32, *Picked) {
 
 var sparseSizes = [][2]int{{1, 1}, {3, 7}, {32, 8}, {33, 20}, {70, 100}, {131, 1000}}
 
-// Products that skip zeros give the bits of those that do not.
+// Products that skip zeros give the bits of chains that do not.
 func TestSparseProductsAreThoseOfTheMatrix(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(9, 6))
@@ -96,8 +96,9 @@ func sameSparse(t *testing.T, r *rand.Rand, what string, w []float32, n, k int, 
 		fillRandom(r, x)
 		fillRandom(r, start)
 		wantAdd := slices.Clone(start)
-		MatMul(want, x, w, m, k, n)
-		MatMulAdd(wantAdd, x, w, m, k, n)
+		chains, by := shapes[current()], matrix{w, 1, k}
+		chains.multiply(matrix{want, n, 1}, matrix{x, k, 1}, by, m, k, n, false)
+		chains.multiply(matrix{wantAdd, n, 1}, matrix{x, k, 1}, by, m, k, n, true)
 		for _, workers := range []int{1, 3} {
 			withWorkers(workers, func() {
 				what := fmt.Sprintf("%s, %dx%dx%d, %d workers", what, m, k, n, workers)

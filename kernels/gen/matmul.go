@@ -32,7 +32,8 @@ var tileParams = []Param{
 
 // emitTile writes the product of r rows of a with a panel of vectors*Lanes
 // columns, repeated down tiles. The sums are kept in registers: each is one
-// chain of fused multiply-adds that starts from c, or from zero.
+// chain of fused multiply-adds that starts from c, or from zero and has c added
+// to it at the end.
 func emitTile(a *Asm, r, vectors int) {
 	a.FuncIn(fmt.Sprintf("tileKernels[%d][%d]", r, vectors), fmt.Sprintf("tile%dx%d", r, vectors), tileParams...)
 	if a.amd64() {
@@ -77,6 +78,7 @@ func (t tile) emitAMD64() {
 	t.Label(top)
 	t.startAMD64()
 	t.stepsAMD64()
+	t.joinAMD64()
 	t.finishAMD64()
 	for range t.rows {
 		t.Ins("ADDQ R8, R12")
@@ -86,12 +88,18 @@ func (t tile) emitAMD64() {
 	t.Return()
 }
 
+// What a tile does with the c that is there: tile.go has the same.
+const (
+	chained = 1
+	joined  = 2
+)
+
 // startAMD64 fills the sums.
 func (t tile) startAMD64() {
 	zero, begin := t.NewLabel("zero"), t.NewLabel("begin")
 	size := t.T.Lanes * 4
-	t.Ins("CMPQ %s, $0", t.arg("add"))
-	t.Ins("JEQ %s", zero)
+	t.Ins("CMPQ %s, $%d", t.arg("add"), chained)
+	t.Ins("JNE %s", zero)
 	t.Ins("MOVQ DX, R13")
 	for row := range t.rows {
 		for v := range t.vectors {
@@ -217,6 +225,26 @@ func (t tile) finishAMD64() {
 	}
 }
 
+// joinAMD64 adds c to the sums if they are to be joined.
+func (t tile) joinAMD64() {
+	store := t.NewLabel("store")
+	t.Ins("CMPQ %s, $%d", t.arg("add"), joined)
+	t.Ins("JNE %s", store)
+	t.Ins("MOVQ DX, R13")
+	for row := range t.rows {
+		for v := range t.vectors {
+			acc, at := t.acc(row, v), v*t.T.Lanes*4
+			if t.masked(v) {
+				t.Ins("VADDPS %d(R13), %s, K1, %s", at, acc, acc)
+			} else {
+				t.Ins("VADDPS %d(R13), %s, %s", at, acc, acc)
+			}
+		}
+		t.Ins("ADDQ AX, R13")
+	}
+	t.Label(store)
+}
+
 // Registers of the arm64 tile: R0 is c, R1 its row stride, R2 the tile's a, R3
 // the row stride of a, R4 its step, R5 points into b, R6 counts steps, R7 the
 // tiles left, R8 the offset of the step in a, R9 scratch and then the step of
@@ -235,7 +263,8 @@ func (t tile) emitARM64() {
 		t.Ins("ADD R3, R2, R2")
 	}
 	t.Ins("MOVD %s, R9", t.arg("add"))
-	t.Ins("CBZ R9, %s", zero)
+	t.Ins("CMP $%d, R9", chained)
+	t.Ins("BNE %s", zero)
 	t.Ins("MOVD R0, R9")
 	for row := range t.rows {
 		for v := range t.vectors {
@@ -266,6 +295,7 @@ func (t tile) emitARM64() {
 	t.Ins("ADD R4, R8, R8")
 	t.Ins("SUBS $1, R6, R6")
 	t.Ins("BNE %s", loop)
+	t.joinARM64()
 	for row := range t.rows {
 		for v := range t.vectors {
 			t.Ins("FMOVQ F%d, %d(R0)", row*t.vectors+v, 16*v)
@@ -275,6 +305,23 @@ func (t tile) emitARM64() {
 	t.Ins("SUBS $1, R7, R7")
 	t.Ins("BNE %s", top)
 	t.Return()
+}
+
+// joinARM64 adds c to the sums if they are to be joined.
+func (t tile) joinARM64() {
+	store := t.NewLabel("store")
+	t.Ins("MOVD %s, R9", t.arg("add"))
+	t.Ins("CMP $%d, R9", joined)
+	t.Ins("BNE %s", store)
+	t.Ins("MOVD R0, R9")
+	for row := range t.rows {
+		for v := range t.vectors {
+			t.Ins("FMOVQ %d(R9), F%d", 16*v, 16+v)
+			t.word(0x4E20D400, row*t.vectors+v, row*t.vectors+v, 16+v) // FADD
+		}
+		t.Ins("ADD R1, R9, R9")
+	}
+	t.Label(store)
 }
 
 // emitPackRows writes the copy of steps rows of vectors*Lanes columns each,
