@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -17,7 +18,8 @@ func init() { Kinds.Add("pareto", pareto) }
 // pareto draws the table's rows as points, its first metric to the right and its
 // second upwards, with intervals over seeds both ways, and joins those that no
 // other row beats in both: the front. Less of the first metric is better unless
-// it says otherwise; a row that lacks either is left out.
+// it says otherwise; a row that lacks either is left out. A timing that cannot be
+// quoted is hollow and neither on the front nor beats anything.
 func pareto(in Input) (*Figure, error) {
 	t := in.Table
 	if err := checkTable(t); err != nil {
@@ -54,14 +56,48 @@ func pareto(in Input) (*Figure, error) {
 	if log {
 		p.x.label += ", powers of ten"
 	}
-	p.drawings = []drawing{frontLine(points, front, log), pointMarks(points, front, log)}
-	return arrange(t.Title, in.View.Width, []panel{p}, nil, "line: rows that none beats in both"), nil
+	p.least = min(mostHigh, leastHigh*vg.Length(len(points)))
+	p.drawings = []drawing{frontLine(points, front, log), pointMarks(points, front, log), pointNames(points, front, log, in.View.Width)}
+	return arrange(t.Title, in.View.Width, []panel{p}, nil, paretoNote(points)), nil
+}
+
+// A panel of many names is higher, so that there is room for all.
+const (
+	leastHigh = 0.4 * vg.Centimeter // for each name
+	mostHigh  = 14 * vg.Centimeter
+)
+
+// paretoNote says what the line, the error bars and hollow marks are.
+func paretoNote(points []marker) string {
+	key, timed, doubtful := &legendKey{}, false, false
+	for _, p := range points {
+		key.see(p.x)
+		key.see(p.y)
+		timed = timed || p.x.Interval.Spread == results.SpreadQuartiles || p.y.Interval.Spread == results.SpreadQuartiles
+		doubtful = doubtful || p.doubtful()
+	}
+	parts := []string{"Line and dark names: rows that none beats in both."}
+	if note := key.note(); note != "" {
+		parts = append(parts, note)
+	}
+	if timed {
+		parts = append(parts, "Of timings: quartiles of the repetitions.")
+	}
+	if doubtful {
+		parts = append(parts, "Hollow: an INVALID timing, which is on no front.")
+	}
+	return strings.Join(parts, " ")
 }
 
 // A marker is one row of a pareto figure.
 type marker struct {
 	label string
 	x, y  results.Cell
+}
+
+// doubtful says whether the row has a timing that cannot be quoted.
+func (m marker) doubtful() bool {
+	return m.x.Verdict == results.Invalid || m.y.Verdict == results.Invalid
 }
 
 func columnOf(t *results.Table, metric string) int {
@@ -77,15 +113,15 @@ func markers(t *results.Table, x, y int) (points []marker) {
 	return points
 }
 
-// frontOf lists the points that none beats in both, in the order of x.
+// frontOf lists the points that can be quoted and that none such beats in both, in the order of x.
 func frontOf(points []marker, moreX, moreY bool) (front []int) {
 	better := func(a, b float64, more bool) bool { return more && a >= b || !more && a <= b }
 	for i, p := range points {
 		beaten := slices.ContainsFunc(points, func(q marker) bool {
 			px, py, qx, qy := p.x.Interval.Mean, p.y.Interval.Mean, q.x.Interval.Mean, q.y.Interval.Mean
-			return (px != qx || py != qy) && better(qx, px, moreX) && better(qy, py, moreY)
+			return !q.doubtful() && (px != qx || py != qy) && better(qx, px, moreX) && better(qy, py, moreY)
 		})
-		if !beaten {
+		if !beaten && !p.doubtful() {
 			front = append(front, i)
 		}
 	}
@@ -112,17 +148,24 @@ func frontLine(points []marker, front []int, log bool) drawing {
 	}
 }
 
-// pointMarks draws intervals, marks and names; names of the front are dark.
+// placesOf are where the points lie on a canvas.
+func placesOf(points []marker, log bool, x, y func(float64) vg.Length) []vg.Point {
+	places := make([]vg.Point, len(points))
+	for i, p := range points {
+		places[i] = vg.Point{X: x(place(p.x.Interval.Mean, log)), Y: y(p.y.Interval.Mean)}
+	}
+	return places
+}
+
+// pointMarks draws intervals and marks; those that are beaten are pale.
 func pointMarks(points []marker, front []int, log bool) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
-		for i, p := range points {
-			l, name := lookOf(0), textStyle(smallSize, gray)
-			if slices.Contains(front, i) {
-				name = textStyle(smallSize, ink)
-			} else {
-				l.hollow = true
+		for i, at := range placesOf(points, log, x, y) {
+			p, l := points[i], lookOf(0)
+			l.hollow = p.doubtful()
+			if !slices.Contains(front, i) {
+				l.color = faded(l.color, 0.55)
 			}
-			at := vg.Point{X: x(place(p.x.Interval.Mean, log)), Y: y(p.y.Interval.Mean)}
 			style := draw.LineStyle{Color: l.color, Width: 0.8}
 			newErrorBar(p.y.Interval, false).draw(c, style, capWidth, func(v float64, aside vg.Length) vg.Point {
 				return vg.Point{X: at.X + aside, Y: y(v)}
@@ -131,7 +174,35 @@ func pointMarks(points []marker, front []int, log bool) drawing {
 				return vg.Point{X: x(place(v, log)), Y: at.Y + aside}
 			})
 			l.draw(c, at, markRadius)
-			c.FillText(name, vg.Point{X: at.X + 4, Y: at.Y + 2}, p.label)
 		}
 	}
+}
+
+// pointNames writes the names of the points where there is room; those of the
+// front are dark.
+func pointNames(points []marker, front []int, log bool, width string) drawing {
+	return func(c draw.Canvas, x, y func(float64) vg.Length) {
+		nameLabels(points, front, log, width, c.Rectangle, x, y).draw(c)
+	}
+}
+
+// nameLabels places the names within area.
+func nameLabels(points []marker, front []int, log bool, width string, area vg.Rectangle, x, y func(float64) vg.Length) *labelling {
+	l := &labelling{area: area}
+	places := placesOf(points, log, x, y)
+	for i, p := range points {
+		style := textStyle(smallSize, gray)
+		if slices.Contains(front, i) {
+			style = textStyle(smallSize, ink)
+		}
+		l.labels = append(l.labels, label{text: shortened(p.label, namesWidth(width), smallSize), style: style, mark: places[i]})
+		l.bars = append(l.bars,
+			[2]vg.Point{{X: places[i].X, Y: y(p.y.Interval.Low)}, {X: places[i].X, Y: y(p.y.Interval.High)}},
+			[2]vg.Point{{X: x(place(p.x.Interval.Low, log)), Y: places[i].Y}, {X: x(place(p.x.Interval.High, log)), Y: places[i].Y}})
+	}
+	for k := 1; k < len(front); k++ {
+		l.line = append(l.line, [2]vg.Point{places[front[k-1]], places[front[k]]})
+	}
+	l.place()
+	return l
 }

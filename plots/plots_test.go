@@ -314,7 +314,7 @@ func TestTicks(t *testing.T) {
 	}{
 		{"shares", 0.243, 0.331, false, "0.26 0.28 0.30 0.32"},
 		{"around zero", -1, 1, false, "-1.0 -0.5 0.0 0.5 1.0"},
-		{"large", 0, 1e6, false, "0 200000 400000 600000 800000 1000000"},
+		{"large", 0, 1e6, false, "0 200k 400k 600k 800k 1M"},
 		{"losses within a factor of two", 2, 4, true, "2 2.5 3 3.5 4"},
 		{"less than a decade", 0.8e6, 4.9e6, true, "1M 2M 3M 4M"},
 		{"one decade", 1, 10, true, "1 2 5 10"},

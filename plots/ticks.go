@@ -9,7 +9,8 @@ import (
 )
 
 // linearTicks returns ticks at multiples of 1, 2 or 5 times a power of ten, at
-// most most of them inside [low, high], labelled with equally many decimals.
+// most most of them inside [low, high], labelled with equally many decimals, or
+// shortly where they are large.
 func linearTicks(low, high float64, most int) []plot.Tick {
 	step := niceStep((high - low) / float64(max(1, most)))
 	decimals := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
@@ -20,7 +21,11 @@ func linearTicks(low, high float64, most int) []plot.Tick {
 		if i == 0 {
 			v = 0 // and not -0
 		}
-		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', decimals, 64)})
+		text := strconv.FormatFloat(v, 'f', decimals, 64)
+		if step >= 1e5 {
+			text = shortNumber(v)
+		}
+		ticks = append(ticks, plot.Tick{Value: v, Label: text})
 	}
 	return ticks
 }
