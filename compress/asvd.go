@@ -1,6 +1,7 @@
 package compress
 
 import (
+	"cmp"
 	"fmt"
 
 	"plumb/kernels"
@@ -11,7 +12,7 @@ func init() {
 	Methods.Add("asvd", Method{
 		About: "singular values of columns weighted by their inputs (Yuan et al. 2023)",
 		Text:  true,
-		New:   func() any { return &asvd{ranks: ranks{Keep: 0.5, Rank: "keep"}, Alpha: 0.5} },
+		New:   func() any { return &asvd{ranks: ranks{Keep: 0.5, Rank: "keep"}, Alpha: 0.5, From: "original"} },
 	})
 }
 
@@ -21,14 +22,18 @@ func init() {
 type asvd struct {
 	ranks
 	Alpha float64 `stage:"alpha"`
+	From  string  `stage:"inputs"` // whose inputs: those of the original model, or of the compressed one as far as it has come
 }
 
 func (a *asvd) Check() error {
 	if !(a.Alpha >= 0 && a.Alpha <= 4) {
 		return fmt.Errorf("alpha=%v: a power from 0 to 4 is wanted", a.Alpha)
 	}
-	return a.ranks.Check()
+	return cmp.Or(oneOf("inputs", a.From, sights), a.ranks.Check())
 }
+
+// Original implements Onlooker.
+func (a *asvd) Original() bool { return a.From == "original" }
 
 func (a *asvd) Needs() Needs { return Moments }
 

@@ -12,7 +12,9 @@ func init() {
 		About: "rounding after the weights of large inputs are made larger (Lin et al. 2024)",
 		Text:  true,
 		New: func() any {
-			return &awq{grid: grid{Bits: 4, Group: 128, Clip: "awq"}, Scale: true, Tokens: 2048}
+			a := &awq{grid: gridOf(4), Scale: true, Tokens: 2048}
+			a.Clip = "awq"
+			return a
 		},
 	})
 }

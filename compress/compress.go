@@ -17,6 +17,17 @@ type MatrixMethod interface {
 	Matrix(w *model.Dense, in *Inputs) (model.Linear, Notes, error)
 }
 
+// An Onlooker is a MatrixMethod that can do with what the uncompressed model gives
+// its matrices. Others see what is left by those before them, already compressed.
+type Onlooker interface {
+	MatrixMethod
+	// Original says whether it wants that.
+	Original() bool
+}
+
+// sights are the inputs that a method may be set to see.
+var sights = []string{"original", "compressed"}
+
 // A Preparer is a MatrixMethod that changes the model as a whole before its
 // matrices are replaced, as by moving scales from one to the next.
 type Preparer interface {

@@ -13,9 +13,7 @@ func init() {
 	Methods.Add("gptq", Method{
 		About: "rounding that later weights of a row make up for (Frantar et al. 2022)",
 		Text:  true,
-		New: func() any {
-			return &gptq{grid: grid{Bits: 4, Clip: "none"}, Damp: 0.01, Block: 128}
-		},
+		New:   func() any { return &gptq{grid: gridOf(4), Damp: 0.01, Block: 128} },
 	})
 }
 

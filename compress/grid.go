@@ -18,6 +18,10 @@ type grid struct {
 	Clip      string `stage:"clip"`      // mse: the range with the least sum of |w-w'|^2.4; none: all of it
 }
 
+// gridOf is the grid of so many bits that all methods begin with: equal settings
+// take equal bytes.
+func gridOf(bits int) grid { return grid{Bits: bits, Symmetric: true, Clip: "none"} }
+
 func (g *grid) Check() error {
 	switch {
 	case g.Bits < 2 || g.Bits > 8:

@@ -137,17 +137,13 @@ func layerError(t *testing.T, m, other *model.Model, cal *Calibration) float64 {
 
 func TestAWQIsNoWorseThanRounding(t *testing.T) {
 	for _, name := range []string{"base", "each head its own keys", "opt", "parallel of one norm"} {
-		for _, settings := range []string{"bits=3 group=16", "bits=4 group=32", "bits=4 group=16 symmetric=true"} {
+		for _, settings := range []string{"bits=3 group=16", "bits=4 group=32", "bits=4 group=16 symmetric=false"} {
 			m, cal := shapes(t)[name], someText()
 			for i := range cal.Texts {
 				cal.Texts[i] = cal.Texts[i][:16]
 			}
 			loud(t, m)
-			rtn := "rtn " + settings
-			if !strings.Contains(settings, "symmetric") {
-				rtn += " symmetric=false"
-			}
-			plain, _, err := applyTo(t, rtn, m, cal)
+			plain, _, err := applyTo(t, "rtn "+settings, m, cal)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,8 +180,10 @@ func TestBitsPerWeight(t *testing.T) {
 		{"rtn bits=8 group=32", 8.5},
 		{"rtn bits=5 group=64", 5.25},
 		{"rtn bits=2 group=64 clip=mse", 2.25},
-		{"gptq bits=4 group=128 symmetric=true", 4.125},
-		{"awq", 4.125 + 8.0/128},
+		{"gptq bits=4 group=128", 4.125},
+		{"awq bits=4 group=128", 4.125},
+		{"gptq bits=4 group=128 symmetric=false", 4.125 + 8.0/128},
+		{"awq bits=4 group=128 symmetric=false", 4.125 + 8.0/128},
 		{"q8_0", 8.5},
 		{"q4_0", 4.5},
 	}

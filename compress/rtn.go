@@ -10,7 +10,7 @@ import (
 func init() {
 	Methods.Add("rtn", Method{
 		About: "each weight rounded to the nearest of 2^bits codes",
-		New:   func() any { return &rtn{grid: grid{Bits: 8, Symmetric: true, Clip: "none"}, Per: "group"} },
+		New:   func() any { return &rtn{grid: gridOf(8), Per: "group"} },
 	})
 }
 

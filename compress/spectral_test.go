@@ -2,6 +2,7 @@ package compress
 
 import (
 	"context"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -150,6 +151,63 @@ func TestReductionsToSVD(t *testing.T) {
 	}
 }
 
+// manyTexts are texts of a walk over tokens whose neighbours are near each other.
+func manyTexts(n int, seed uint64) *Calibration {
+	random := rand.New(rand.NewPCG(seed, 7))
+	c := &Calibration{Hash: "many"}
+	for range n {
+		text := make([]int32, 32)
+		for i := range text {
+			text[i] = int32(random.IntN(6) * random.IntN(17))
+		}
+		c.Texts = append(c.Texts, text)
+	}
+	return c
+}
+
+// heldOut returns for every matrix how far the outputs of a model are from those
+// that it had, for inputs that the original one gives it on a text.
+func heldOut(t *testing.T, was, is *model.Model, text *Calibration) map[string]float64 {
+	t.Helper()
+	inputs, err := text.gather(was, Gram, func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := map[string]float64{}
+	for i, s := range is.Slots() {
+		if s.Block >= 0 {
+			_, far[s.Name] = distances(model.Expand(was.Slots()[i].Matrix), model.Expand(s.Matrix), inputs[s.Name])
+		}
+	}
+	return far
+}
+
+// By the walk over a model, whitened matrices are nearer in their outputs than those
+// of plain decomposition on text that was not shown, too, each of them; and the model
+// that has come so far, where that is what is seen, gives others.
+func TestWhiteningHelpsOnOtherText(t *testing.T) {
+	m := small(t)
+	loud(t, m)
+	shown, other := manyTexts(128, 1), manyTexts(64, 2)
+	far := map[string]map[string]float64{}
+	for _, stage := range []string{"svd", "svdllm", "svdllm inputs=compressed", "svdllm damp=1e9"} {
+		smaller, _, err := applyTo(t, stage, m, shown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		far[stage] = heldOut(t, m, smaller, other)
+	}
+	for slot, plain := range far["svd"] {
+		if got := far["svdllm"][slot]; !(got < plain) {
+			t.Errorf("%s: error %.4f, of plain decomposition %.4f", slot, got, plain)
+		}
+		near(t, slot+", damped without end: error", far["svdllm damp=1e9"][slot], plain, 1e-3)
+	}
+	if maps.Equal(far["svdllm"], far["svdllm inputs=compressed"]) {
+		t.Error("what the compressed model gives is not seen")
+	}
+}
+
 // Inputs of fewer dimensions than the matrix has leave its Gram matrix singular:
 // something is added to its diagonal, and outputs are kept all the same.
 func TestSingularGram(t *testing.T) {
@@ -222,6 +280,8 @@ func TestRankRules(t *testing.T) {
 		{stage: "svd rank=global keep=0.01", problem: "no room for rank 1"},
 		{stage: "svd rank=globl", problem: `did you mean "global"?`},
 		{stage: "asvd alpha=-1", problem: "a power from 0 to 4"},
+		{stage: "asvd inputs=none", problem: "original, compressed"},
+		{stage: "svdllm damp=-1", problem: "0 or more"},
 	}
 	for _, test := range tests {
 		t.Run(test.stage, func(t *testing.T) {

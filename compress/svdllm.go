@@ -1,7 +1,10 @@
 package compress
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -12,7 +15,7 @@ func init() {
 	Methods.Add("svdllm", Method{
 		About: "singular values of the matrix times whitened inputs (SVD-LLM, Wang et al. 2024)",
 		Text:  true,
-		New:   func() any { return &svdllm{ranks{Keep: 0.5, Rank: "keep"}} },
+		New:   func() any { return &svdllm{ranks: ranks{Keep: 0.5, Rank: "keep"}, From: "original"} },
 	})
 }
 
@@ -21,9 +24,27 @@ func init() {
 // then its square exactly (Wang et al. 2024, theorem 3.2). Where the Gram matrix
 // is not positive definite, 1e-6 minus its least eigenvalue is added to its
 // diagonal, and ten times as much as often as that does not suffice.
-type svdllm struct{ ranks }
+//
+// Squared errors are ruled by inputs that are common and large: what is rare may be
+// lost altogether. Damp adds to the diagonal, so that more of it is seen; a large one
+// makes svd of it.
+type svdllm struct {
+	ranks
+	Damp float64 `stage:"damp"`   // added to the diagonal of the Gram matrix, share of its mean
+	From string  `stage:"inputs"` // whose inputs: those of the original model, or of the compressed one as far as it has come
+}
+
+func (s *svdllm) Check() error {
+	if !(s.Damp >= 0) {
+		return fmt.Errorf("damp=%v: 0 or more is wanted", s.Damp)
+	}
+	return cmp.Or(oneOf("inputs", s.From, sights), s.ranks.Check())
+}
 
 func (s *svdllm) Needs() Needs { return Gram }
+
+// Original implements Onlooker.
+func (s *svdllm) Original() bool { return s.From == "original" }
 
 func (s *svdllm) Matrix(w *model.Dense, in *Inputs) (model.Linear, Notes, error) {
 	return s.reduce(s, w, in)
@@ -34,7 +55,7 @@ func (s *svdllm) Plan(m *model.Model, cal *Calibration, places []model.Slot) (*P
 }
 
 func (s *svdllm) split(w *model.Dense, in *Inputs) (*terms, error) {
-	whitening, lifted, err := choleskyOf(in.Gram, w.In)
+	whitening, lifted, err := choleskyOf(damped(in.Gram, w.In, s.Damp), w.In)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +67,22 @@ func (s *svdllm) split(w *model.Dense, in *Inputs) (*terms, error) {
 		t.lifted = lifted
 	}
 	return t, err
+}
+
+// damped adds a share of the mean of its diagonal to the diagonal of gram [n, n].
+func damped(gram []float64, n int, share float64) []float64 {
+	if share == 0 {
+		return gram
+	}
+	sum := 0.0
+	for i := range n {
+		sum += gram[i*n+i]
+	}
+	gram = slices.Clone(gram)
+	for i := range n {
+		gram[i*n+i] += float64(share * sum / float64(n))
+	}
+	return gram
 }
 
 // choleskyOf returns the lower Cholesky factor of gram [n, n], and what had to

@@ -108,7 +108,7 @@ func (w *walk) run() error {
 		return w.nothing(w.model.Outline())
 	}
 	needs := w.method.Needs()
-	if w.options.Parallel && needs != Nothing {
+	if w.parallel() && needs != Nothing {
 		var err error
 		if w.inputs, err = w.cal.gather(w.model, needs, func(slot string) bool { return true }); err != nil {
 			return err
@@ -120,6 +120,12 @@ func (w *walk) run() error {
 		}
 	}
 	return nil
+}
+
+// parallel reports whether all inputs are those of the model as it was.
+func (w *walk) parallel() bool {
+	method, ok := w.method.(Onlooker)
+	return w.options.Parallel || ok && method.Original()
 }
 
 // groups lists the places that are worked on, those with the same inputs

@@ -31,10 +31,12 @@ func (c Calibration) check(r *report, context int) {
 	}
 }
 
-// Calibrate takes about tokens tokens of a text as rows of context tokens, in
-// the order that seed gives. Equal texts give equal rows.
-func Calibrate(s *corpus.Stream, tokens, context int, seed uint64) (*compress.Calibration, error) {
-	rows, err := corpus.NewRows(s, context, "stream", seed)
+// Calibrate takes about tokens tokens of a text as rows of context tokens that are
+// cut as training cuts them, spread over all of the text at random. Equal texts and
+// seeds give equal rows, and the rows of a greater number begin with those of a
+// smaller one.
+func Calibrate(s *corpus.Stream, tokens, context int, packing string, seed uint64) (*compress.Calibration, error) {
+	rows, err := corpus.NewRows(s, context, packing, seed)
 	if err != nil {
 		return nil, fmt.Errorf("calibration text: %w", err)
 	}

@@ -70,7 +70,7 @@ func (job *Job) calibration(context int) (*compress.Calibration, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Calibrate(s, c.Tokens, context, c.Seed)
+	return Calibrate(s, c.Tokens, context, job.Trial.Settings.Data.Packing, c.Seed)
 }
 
 // writeChanges writes what became of the matrices, without what took how long.

@@ -162,7 +162,7 @@ func (m *Making) read(ctx context.Context) (err error) {
 		return fmt.Errorf("the text to learn from: %w", err)
 	}
 	if slices.ContainsFunc(m.Recipe.Steps, Step.Calibrates) {
-		m.calibration, err = Calibrate(m.learn, m.Tokens, m.Model.Context(), m.Seed)
+		m.calibration, err = Calibrate(m.learn, m.Tokens, m.Model.Context(), makingPacking, m.Seed)
 	}
 	return err
 }
@@ -186,7 +186,7 @@ func (m *Making) name() error {
 		} else {
 			one := compressInputs{Model: before, Stage: step.Stage.String(), Numerics: Numerics}
 			if step.Calibrates() {
-				one.Calibration = &calibrationInput{text, Calibration{"train", m.Tokens, m.Seed}}
+				one.Calibration = &calibrationInput{text, makingPacking, Calibration{"train", m.Tokens, m.Seed}}
 			}
 			in = one
 		}

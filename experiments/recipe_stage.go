@@ -14,7 +14,8 @@ type compressInputs struct {
 
 // calibrationInput names the text that a method is shown.
 type calibrationInput struct {
-	Data string `json:"data"`
+	Data    string `json:"data"`
+	Packing string `json:"packing"`
 	Calibration
 }
 
@@ -65,7 +66,7 @@ func (t *Trial) chain(base *Stage) (chain []*Stage, err error) {
 		} else {
 			in := compressInputs{Model: before.ID, Stage: step.Stage.String(), Numerics: Numerics}
 			if step.Calibrates() {
-				in.Calibration = &calibrationInput{base.Data, t.Calibration}
+				in.Calibration = &calibrationInput{base.Data, t.Settings.Data.Packing, t.Calibration}
 			}
 			s, err = newStage(CompressStage, t, in)
 		}
