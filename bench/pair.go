@@ -157,11 +157,17 @@ func (r *runner) pairLine(a, b probe, ta, tb Times) PairLine {
 	l := PairLine{Name: a.Name, Unit: a.Unit, A: r.line(a, ta), B: r.line(b, tb)}
 	l.Valid = l.A.CPU.Valid && l.B.CPU.Valid
 	l.N = min(len(ta.CPU), len(tb.CPU))
-	logs := make([]float64, l.N)
-	for i := range logs {
-		logs[i] = math.Log((ta.CPU[i] / a.Work) / (tb.CPU[i] / b.Work))
-	}
-	ratio := results.MeanInterval(logs)
+	ratio := speedRatio(l.A, l.B)
 	l.Ratio, l.Low, l.High = math.Exp(ratio.Mean), math.Exp(ratio.Low), math.Exp(ratio.High)
 	return l
+}
+
+// speedRatio returns the logarithm of the speed of b over that of a in processor
+// time: its mean over pairs of repetitions, with an interval.
+func speedRatio(a, b Line) results.Interval {
+	logs := make([]float64, min(len(a.CPUSeconds), len(b.CPUSeconds)))
+	for i := range logs {
+		logs[i] = math.Log((a.CPUSeconds[i] / a.Work) / (b.CPUSeconds[i] / b.Work))
+	}
+	return results.MeanInterval(logs)
 }

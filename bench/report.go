@@ -41,6 +41,17 @@ type Line struct {
 	Limit      string  `json:"limit,omitempty"`
 	LimitSpeed float64 `json:"limit_speed,omitempty"`
 
+	// Ratio is the speed as a multiple of that of the line of this section, shape and
+	// number of workers that Against names, in processor time: the geometric mean over
+	// pairs of repetitions, with its 95 % interval by Student's t of the logarithms.
+	// Excess is the time for one unit of what Limit is about as a multiple of what
+	// that line took for it.
+	Against   string  `json:"against,omitempty"`
+	Ratio     float64 `json:"ratio,omitempty"`
+	RatioLow  float64 `json:"ratio_low,omitempty"`
+	RatioHigh float64 `json:"ratio_high,omitempty"`
+	Excess    float64 `json:"excess,omitempty"`
+
 	CPURatio  float64 `json:"cpu_ratio,omitempty"`  // processor time, as a multiple of that of one worker
 	PeakBytes int     `json:"peak_bytes,omitempty"` // most memory that the process held; 0 where it is not known
 	Note      string  `json:"note,omitempty"`

@@ -46,7 +46,7 @@ type section struct {
 }
 
 // sections lists them in the order of a report.
-var sections = []section{limitsSection, kernelsSection, stepSection, scoringSection, decodingSection}
+var sections = []section{limitsSection, kernelsSection, stepSection, scoringSection, decodingSection, formsSection}
 
 // Sections names the sections of a report, in order.
 func Sections() (names []string) {
@@ -232,6 +232,7 @@ func (r *runner) time(ctx context.Context, g group) error {
 		lines[i].PeakBytes = peak
 		lines[i].share(probes[i].needs, lines[len(probes):])
 	}
+	compareForms(lines[:len(probes)], probes)
 	if len(g.limits) == 0 {
 		lines = lines[:len(probes)]
 	}
@@ -307,6 +308,20 @@ func (l *Line) share(needs float64, limits []Line) {
 		if limit.Name == l.Limit && limit.Workers == l.Workers {
 			l.LimitSpeed = limit.CPU.Best
 			l.Share = l.CPU.Best / l.Work * needs / l.LimitSpeed
+		}
+	}
+}
+
+// compareForms compares lines with those that they name.
+func compareForms(lines []Line, probes []probe) {
+	for i, l := range lines {
+		for j, base := range lines {
+			if l.Against == "" || base.Key() != (Key{l.Section, l.Shape, l.Against, l.Workers}) {
+				continue
+			}
+			ratio := speedRatio(base, l)
+			lines[i].Ratio, lines[i].RatioLow, lines[i].RatioHigh = math.Exp(ratio.Mean), math.Exp(ratio.Low), math.Exp(ratio.High)
+			lines[i].Excess = probes[j].needs / base.Work / (probes[i].needs / l.Work) / lines[i].Ratio
 		}
 	}
 }

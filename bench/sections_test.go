@@ -102,7 +102,7 @@ func TestTokenizerIsAboutAsLong(t *testing.T) {
 
 func TestOptionsThatDoNotExist(t *testing.T) {
 	tests := map[string]Options{
-		`no section named "step2" (have limits, kernels, step, scoring, decoding); did you mean "step"?`: {Only: []string{"step2"}},
+		`no section named "step2" (have limits, kernels, step, scoring, decoding, forms); did you mean "step"?`: {Only: []string{"step2"}},
 		`no shape to time named "2m"`: {Shapes: []string{"2m"}},
 	}
 	for want, o := range tests {
@@ -149,6 +149,24 @@ func TestProbesRun(t *testing.T) {
 				drop()
 			}
 		})
+	}
+}
+
+// A form that takes half the time for half of the operations is twice as fast, as
+// its operations promise.
+func TestCompareForms(t *testing.T) {
+	line := func(name, against string, workers int, seconds ...float64) Line {
+		return Line{Section: "forms", Name: name, Against: against, Workers: workers, Work: 10, CPUSeconds: seconds}
+	}
+	lines := []Line{line("a", "", 1, 4, 4), line("a", "", 2, 1, 1), line("b", "a", 1, 2, 2), line("c", "d", 1, 1)}
+	compareForms(lines, []probe{{needs: 8}, {needs: 8}, {needs: 4}, {needs: 1}})
+	if b := lines[2]; math.Abs(b.Ratio-2) > 1e-12 || math.Abs(b.Excess-1) > 1e-12 || b.RatioLow > b.Ratio || b.RatioHigh < b.Ratio {
+		t.Errorf("%+v", b)
+	}
+	for _, i := range []int{0, 1, 3} {
+		if lines[i].Ratio != 0 || lines[i].Excess != 0 {
+			t.Errorf("compared with nothing: %+v", lines[i])
+		}
 	}
 }
 

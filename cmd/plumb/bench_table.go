@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"plumb/bench"
@@ -26,10 +27,15 @@ func (a *app) writeBench(r bench.Report) error {
 			section, "", "#workers", "unit", "#CPU: best", "#median", "#spread", "#of the limit",
 			"#wall: best", "#median", "#spread", "#CPU time of one worker", "#memory", "#n", "verdict",
 		}}
+		compared := false
 		for _, l := range r.Lines {
 			if l.Section == section {
 				g.add(benchCells(a, l)...)
+				compared = compared || l.Against != ""
 			}
+		}
+		if compared {
+			g = comparedForms(g, section, r.Lines)
 		}
 		if len(g.rows) == 0 {
 			continue
@@ -41,6 +47,26 @@ func (a *app) writeBench(r bench.Report) error {
 	}
 	_, err := fmt.Fprintln(a.out, "\nSpeeds are per second of processor time (CPU) and on the wall; spread is between the quartiles, in time.\ndocs/bench.md says what each line means and when it is VALID.")
 	return err
+}
+
+// comparedForms puts what lines say about another line behind the share of the
+// limit.
+func comparedForms(g grid, section string, lines []bench.Line) grid {
+	const behind = 8
+	g.header = slices.Insert(g.header, behind, "#× float32", "#95 %", "#time for its needs, × float32")
+	at := 0
+	for _, l := range lines {
+		if l.Section != section {
+			continue
+		}
+		cells := []string{"", "", ""}
+		if l.Ratio > 0 {
+			cells = []string{fmt.Sprintf("%.3f", l.Ratio), fmt.Sprintf("%.3f to %.3f", l.RatioLow, l.RatioHigh), fmt.Sprintf("×%.3f", l.Excess)}
+		}
+		g.rows[at] = slices.Insert(g.rows[at], behind, cells...)
+		at++
+	}
+	return g
 }
 
 func benchHeader(h bench.Header) grid {
