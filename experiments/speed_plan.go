@@ -18,7 +18,7 @@ type PlannedSpeed struct {
 // that a model decodes in one, how much slower decoding is than scoring, and the
 // bytes a second that loading comes to.
 const (
-	repetitionSeconds = 0.05
+	repetitionSeconds = 0.1
 	decodedTokens     = 32
 	decodingSlowness  = 8
 	loadedBytes       = 1e9
