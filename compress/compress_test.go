@@ -88,6 +88,28 @@ func TestEveryMethod(t *testing.T) {
 	}
 }
 
+// A model that computes NaN for the calibration text, or holds one, is refused by
+// every method with an error that says so.
+func TestEveryMethodRefusesNaN(t *testing.T) {
+	for _, name := range Methods.Names() {
+		m, cal := small(t), someText()
+		for _, array := range []string{"embedding.weight", "blocks.1.attention.v.weight"} {
+			for _, p := range m.Params() {
+				if p.Name == array {
+					p.Data[int(cal.Texts[0][3])] = float32(math.NaN())
+				}
+			}
+		}
+		w, err := Stage{Name: name}.Worker()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.Apply(context.Background(), m, cal, Options{}); err == nil || !strings.Contains(err.Error(), "NaN") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func score(t *testing.T, m *model.Model, rows [][]int32, from []int) [2]float64 {
 	t.Helper()
 	sums, _, err := m.LogProbs(rows, from)

@@ -46,6 +46,9 @@ func (w *Worker) Apply(ctx context.Context, m *model.Model, cal *Calibration, o 
 		if err != nil {
 			return nil, nil, fmt.Errorf("stage %q: %w", w.Stage, err)
 		}
+		if name, ok := smaller.AllFinite(); !ok {
+			return nil, nil, fmt.Errorf("stage %q: array %s holds a NaN or Inf afterwards", w.Stage, name)
+		}
 		return smaller, []Change{{Slot: "model", Output: math.NaN(), Error: math.NaN(), Notes: notes, Time: time.Since(start)}}, nil
 	}
 	walk := &walk{Worker: w, ctx: ctx, method: w.work.(MatrixMethod), model: m, cal: cal, options: o}

@@ -19,17 +19,40 @@ func (e *estimator) trials(g *graph, trials []*identity) error {
 		if err := e.load(t); err != nil {
 			return err
 		}
-		trained := float64(e.trained(t.trial))
+		trained, healed, teaching := float64(e.trained(t.trial)), 0., 0.
+		for _, n := range g.chainOf(t) {
+			healed += n.stage.Train.FLOPs(shape) * float64(n.healed())
+			teaching += n.teaching()
+		}
 		planned := PlannedTrial{
 			Number: t.trial.Number, ID: t.score.ID, Label: t.trial.Label(), Keys: t.trial.Keys, Seed: t.trial.Seed,
 			Shape: shape, Blocks: shape.BlockCount(), Params: shape.Params(), Residual: t.trial.Residual,
-			PerToken: t.trial.Settings.Train.FLOPs(shape), FLOPs: t.trial.Settings.Train.FLOPs(shape) * trained, Tries: len(t.candidates),
+			PerToken: t.trial.Settings.Train.FLOPs(shape), FLOPs: t.trial.Settings.Train.FLOPs(shape)*trained + healed, Teaching: teaching, Tries: len(t.candidates),
 			Memory: t.trial.Settings.Train.Memory(shape), Done: done,
 		}
-		planned.CPU = e.training(t.trial) + e.scoring(t)
+		if planned.CPU, err = e.own(g, t); err != nil {
+			return err
+		}
 		e.plan.Trials = append(e.plan.Trials, planned)
 	}
 	return nil
+}
+
+// own is the processor time of those stages of a trial that no trial before it has,
+// candidates and data left out.
+func (e *estimator) own(g *graph, t *identity) (float64, error) {
+	sum := 0.
+	for _, n := range append(g.chainOf(t), g.byID[t.finals[0].ID], g.byID[t.score.ID]) {
+		if n == nil || n.serves[0] != t { // of a tuned trial the best candidate may be its training
+			continue
+		}
+		cpu, err := e.stage(n)
+		if err != nil {
+			return 0, err
+		}
+		sum += cpu
+	}
+	return sum, nil
 }
 
 // trained is how many tokens a trial learns from, in whole steps.
@@ -119,7 +142,8 @@ func (e *estimator) totals(g *graph) error {
 		p.Disk += size
 		if n.kind == HealStage {
 			p.Tokens += n.healed()
-			p.FLOPs += t.Settings.Train.FLOPs(t.Shape) * float64(n.healed())
+			p.FLOPs += n.stage.Train.FLOPs(t.Shape) * float64(n.healed())
+			p.Teaching += n.teaching()
 		}
 		if n.kind == TrainStage {
 			p.Tokens += e.trained(t)

@@ -18,12 +18,20 @@ import (
 const runFolder = "PLUMB_TEST_RUN"
 
 func TestMain(m *testing.M) {
-	if out := os.Getenv(runFolder); out != "" {
-		if err := runTiny(out); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, act := range map[string]func(string) error{
+		runFolder:   runTiny,
+		stageFolder: func(out string) error { return runCompositions(out, untilSecond()) },
+		lineFolder: func(out string) error {
+			return lineMaking(out, os.Getenv(lineModel), os.Getenv(lineRecipe), untilStep())
+		},
+	} {
+		if out := os.Getenv(variable); out != "" {
+			if err := act(out); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

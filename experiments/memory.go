@@ -25,12 +25,26 @@ func (f *footprint) add(n *node, src *sources) error {
 		length, err := src.textBytes(t)
 		f.stream = max(f.stream, int(4*float64(length)/bytesPerToken(t.Settings.Data))) // 32-bit ids
 		return err
-	case TrainStage, HealStage:
-		if total := t.Settings.Train.Memory(t.Shape).Total; total > f.training {
-			f.training, f.trial = total, t.Label()
+	case TrainStage:
+		f.train(t.Settings.Train.Memory(t.Shape).Total, t)
+	case HealStage:
+		total := t.Settings.Train.Memory(t.Shape).Total
+		if n.stage != nil {
+			total = n.stage.Train.Memory(t.Shape).Total
+			if n.stage.Step.learner.Teacher() {
+				total += teacherMemory(n.stage.Train, t.Shape)
+			}
 		}
+		f.train(total, t)
 	}
 	return nil
+}
+
+// train counts a training of some bytes.
+func (f *footprint) train(total int, t *Trial) {
+	if total > f.training {
+		f.training, f.trial = total, t.Label()
+	}
 }
 
 // bytes is the peak with so many jobs, all of them at the largest stage.

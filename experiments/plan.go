@@ -17,11 +17,12 @@ type Plan struct {
 	Folder   string         `json:"folder"`
 	Trials   []PlannedTrial `json:"trials"`
 	Tasks    []PlannedTask  `json:"tasks"`
-	Stages   int            `json:"stages"`      // pieces of work, shared ones once
-	Done     int            `json:"stages_done"` // of these, in an earlier run
-	Tokens   int            `json:"tokens"`      // trained on, in all stages
-	FLOPs    float64        `json:"flops"`       // of training, in all stages, what is computed again included
-	CPU      float64        `json:"cpu_seconds"` // of all stages; estimated
+	Stages   int            `json:"stages"`                  // pieces of work, shared ones once
+	Done     int            `json:"stages_done"`             // of these, in an earlier run
+	Tokens   int            `json:"tokens"`                  // trained on, in all stages
+	FLOPs    float64        `json:"flops"`                   // of training, in all stages, what is computed again included
+	Teaching float64        `json:"teacher_flops,omitempty"` // of the forward passes of teachers; not in FLOPs
+	CPU      float64        `json:"cpu_seconds"`             // of all stages; estimated
 	Left     float64        `json:"cpu_seconds_left"`
 	Wall     float64        `json:"wall_seconds_left"`
 	Jobs     int            `json:"jobs"`
@@ -55,9 +56,10 @@ type PlannedTrial struct {
 	Params   arch.Params       `json:"params"`
 	Residual *arch.Residual    `json:"residual,omitempty"`
 	PerToken float64           `json:"training_flops_per_token"` // what is computed again included
-	FLOPs    float64           `json:"training_flops"`           // of its own training, without tuning
+	FLOPs    float64           `json:"training_flops"`           // of its own training and that of its recipe, without tuning
+	Teaching float64           `json:"teacher_flops,omitempty"`  // of the forward passes of its teacher; not in FLOPs
 	Tries    int               `json:"tuning_runs"`              // candidates at the first seed
-	CPU      float64           `json:"cpu_seconds"`              // of its own training and scoring; estimated
+	CPU      float64           `json:"cpu_seconds"`              // of its own training, recipe and scoring, without stages that a trial above has too; estimated
 	Memory   arch.Memory       `json:"memory"`                   // of training
 	Done     bool              `json:"done"`
 }

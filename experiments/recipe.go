@@ -39,13 +39,11 @@ func ReadRecipe(texts ...string) (Recipe, error) {
 	}
 	var r Recipe
 	var wrong []error
-	var written []string
 	for _, s := range stages {
 		step, err := newStep(s)
 		r.Steps, wrong = append(r.Steps, step), append(wrong, err)
-		written = append(written, s.String())
 	}
-	r.Name = strings.Join(written, separator)
+	r.Name = strings.Join(strings.Fields(strings.Join(texts, separator)), " ")
 	return r, errors.Join(wrong...)
 }
 

@@ -2,11 +2,33 @@ package experiments
 
 // healed is how many tokens a stage that heals learns from.
 func (n *node) healed() int {
-	if n.stage == nil {
+	if n.stage == nil || n.kind != HealStage {
 		return 0
 	}
 	c, context := n.stage.Train, n.serves[0].trial.Shape.Context
 	return c.Steps(context) * c.Rows(context) * context
+}
+
+// teaching is the operations of the teacher of a stage that heals.
+func (n *node) teaching() float64 {
+	if n.stage == nil || n.kind != HealStage || !n.stage.Step.learner.Teacher() {
+		return 0
+	}
+	shape := n.serves[0].trial.Shape
+	return float64(n.healed()) * shape.ForwardFLOPs(shape.Context)
+}
+
+// chainOf lists the stages of a trial's recipe.
+func (g *graph) chainOf(t *identity) (all []*node) {
+	if len(t.chains) == 0 {
+		return nil
+	}
+	for _, s := range t.chains[0] {
+		if n := g.byID[s.ID]; n != nil {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // teacherShare is what a teacher's forward pass adds to a step of training.

@@ -115,8 +115,9 @@ func (a *app) writePlan(p *experiments.Plan) error {
 	return nil
 }
 
-// plannedTrials lists the trials. The time of one is that of its own training
-// and scoring, without the candidates that it tunes with.
+// plannedTrials lists the trials. The time of one is that of its own training,
+// recipe and scoring, without what a trial above it has too and without the
+// candidates that it tunes with.
 func plannedTrials(p *experiments.Plan) grid {
 	g := grid{header: []string{
 		"#trial", "name", "#layers", "#blocks", "#width", "#heads", "#kv", "#ffn", "#total", "#body", "#embedding", "#off budget",
@@ -147,6 +148,9 @@ func plannedCosts(p *experiments.Plan) grid {
 	g.add("training", fmt.Sprintf("%s tokens, %sFLOPs", countText(float64(p.Tokens)), spaced(countText(p.FLOPs))))
 	if s := p.Speed; s != nil {
 		g.add("speeds", fmt.Sprintf("%d models, %d rounds, %s%s", s.Models, s.Rounds, secondsText(s.CPU), choose(s.Done, ", done", "")))
+	}
+	if p.Teaching > 0 {
+		g.add("teachers", fmt.Sprintf("%sFLOPs of forward passes beside that", spaced(countText(p.Teaching))))
 	}
 	g.add("processor time", fmt.Sprintf("%s, %s of it left", secondsText(p.CPU), secondsText(p.Left)))
 	g.add("time left", fmt.Sprintf("%s with %d %s at a time", timeText(p.WallTime()), p.Jobs, plural(p.Jobs, "trial")))
