@@ -44,6 +44,7 @@ star.`,
 	o.source.add(c)
 	f.IntVar(&o.batch, "batch", 16, "items at a time; changes no score")
 	f.StringVar(&o.bos, "bos", bosAuto, "whether contexts begin with the start of text: always, never, auto (as the model was trained)")
+	addForce(c, &o.force)
 	addProgress(c, &o.progress)
 	if err := c.RegisterFlagCompletionFunc("tasks", completeList(completeTasks())); err != nil {
 		panic("plumb: " + err.Error())
@@ -110,6 +111,9 @@ func readScored(a *app, path string, names []string, o evalOptions) (scored, err
 	}
 	m, err := openModel(path)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.checkCanary(a, o.force); err != nil {
 		return nil, err
 	}
 	e, err := newEvaluation(a, m, o)

@@ -32,6 +32,7 @@ type compressOptions struct {
 	tokens   int
 	seed     uint64
 	dry      bool
+	force    bool
 	progress string
 }
 
@@ -74,6 +75,7 @@ how far its output on the text is; both are relative, in the Frobenius norm.
 	f.IntVar(&o.tokens, "tokens", 16384, "of the text to calibrate on")
 	f.Uint64Var(&o.seed, "seed", 1, "of the choice of text to calibrate on, and of the order of training")
 	f.BoolVar(&o.dry, "dry-run", false, "say what would be done, and what cannot be, and write nothing")
+	addForce(c, &o.force)
 	addProgress(c, &o.progress)
 	complete(c, "recipe", recipeStages())
 	return c
@@ -129,6 +131,9 @@ func runCompress(a *app, path string, o compressOptions) error {
 	}
 	m, err := openThawed(path)
 	if err != nil {
+		return err
+	}
+	if err := m.checkCanary(a, o.force); err != nil {
 		return err
 	}
 	c := &compression{app: a, trained: m, options: o}
