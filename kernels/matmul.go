@@ -127,6 +127,7 @@ func (s shape) multiply(c, a, b matrix, rows, steps, cols int, add bool) {
 	if c := rows * cols; a.col == 1 && c > largeC || c > hugeC {
 		block = longBlock
 	}
+	block = even(steps, block)
 	for col := 0; col < cols; col += colBlock {
 		p.cols = min(colBlock, cols-col)
 		p.c = c.from(0, col)
@@ -139,6 +140,12 @@ func (s shape) multiply(c, a, b matrix, rows, steps, cols int, add bool) {
 	scratches.put(buf)
 	p.c, p.a, p.b, p.panels = matrix{}, matrix{}, matrix{}, nil
 	products.put(p)
+}
+
+// even is the size of blocks of n, at most block each, that differ little.
+func even(n, block int) int {
+	blocks := (n + block - 1) / block
+	return min(block, ((n+blocks-1)/blocks+15)&^15)
 }
 
 // multiply computes with one block of b.

@@ -102,8 +102,9 @@ func (s shape) panel(c, a, b matrix, rows, steps, have, width int, add bool) {
 		s.panelPieces(c, a, b, rows, steps, have, width, add)
 		return
 	}
-	for p := 0; p < steps; p += stepBlock {
-		n := min(stepBlock, steps-p)
+	block := even(steps, stepBlock)
+	for p := 0; p < steps; p += block {
+		n := min(block, steps-p)
 		s.rowTiles(c, a.from(0, p), b.from(p, 0), rows, n, have, width, add || p > 0)
 	}
 }

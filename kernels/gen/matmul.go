@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 func init() { Ops = append(Ops, Op{"matmul", emitMatMul}) }
 
@@ -61,10 +64,16 @@ func (t tile) masked(vector int) bool { return t.T.Name == "avx512" && vector ==
 // Registers of the amd64 tile: SI and DI point to rows 0 and 7 of a; R8, R9
 // and R10 are 1, 3 and 5 row strides; R11 is the step of a; BX points into b;
 // CX counts steps; DX is c, AX its row stride, R12 the tile's a, R13 the step
-// of b or scratch, R15 the tiles left.
+// of b or scratch, R14 scratch, R15 the tiles left. The argument a becomes the
+// distance of the next tile's a, c the row of the next tile's c to be fetched.
 func (t tile) emitAMD64() {
 	for _, load := range [][2]string{{"c", "DX"}, {"a", "R12"}, {"cRow", "AX"}, {"aRow", "R8"}, {"aStep", "R11"}, {"tiles", "R15"}} {
 		t.Ins("MOVQ %s, %s", t.arg(load[0]), load[1])
+	}
+	if t.fetchesNext() {
+		t.Ins("XORL R14, R14")
+		t.down("R8", "R14")
+		t.Ins("MOVQ R14, %s", t.arg("a"))
 	}
 	t.Ins("LEAQ (R8)(R8*2), R9")
 	t.Ins("LEAQ (R8)(R8*4), R10")
@@ -80,9 +89,7 @@ func (t tile) emitAMD64() {
 	t.stepsAMD64()
 	t.joinAMD64()
 	t.finishAMD64()
-	for range t.rows {
-		t.Ins("ADDQ R8, R12")
-	}
+	t.down("R8", "R12")
 	t.Ins("DECQ R15")
 	t.Ins("JNE %s", top)
 	t.Return()
@@ -93,6 +100,13 @@ const (
 	chained = 1
 	joined  = 2
 )
+
+// down moves a pointer from a tile to the next, by rows of the stride.
+func (t tile) down(stride, pointer string) {
+	for range t.rows {
+		t.Ins("ADDQ %s, %s", stride, pointer)
+	}
+}
 
 // startAMD64 fills the sums.
 func (t tile) startAMD64() {
@@ -130,6 +144,11 @@ func (t tile) stepsAMD64() {
 	long, short, loop := t.NewLabel("long"), t.NewLabel("short"), t.NewLabel("steps")
 	rest, one, end := t.NewLabel("rest"), t.NewLabel("one"), t.NewLabel("end")
 	t.Ins("MOVQ R12, SI")
+	if t.fetchesNext() {
+		t.Ins("MOVQ DX, R14")
+		t.down("AX", "R14")
+		t.Ins("MOVQ R14, %s", t.arg("c"))
+	}
 	if t.rows > 7 {
 		t.Ins("LEAQ (R12)(R10*1), DI")
 		t.Ins("LEAQ (DI)(R8*2), DI")
@@ -139,12 +158,12 @@ func (t tile) stepsAMD64() {
 	t.Ins("MOVQ %s, R13", t.arg("bStep"))
 	t.Ins("SUBQ $%d, CX", tileUnroll+tileTail)
 	t.Ins("JLT %s", short)
-	t.loopAMD64(long)
+	t.loopAMD64(long, t.fetchesNext())
 	t.fetchAMD64()
 	t.Label(short)
 	t.Ins("ADDQ $%d, CX", tileTail)
 	t.Ins("JLT %s", rest)
-	t.loopAMD64(loop)
+	t.loopAMD64(loop, false)
 	t.Label(rest)
 	t.Ins("ADDQ $%d, CX", tileUnroll)
 	t.Ins("JEQ %s", end)
@@ -168,14 +187,49 @@ func (t tile) fetchAMD64() {
 	t.Ins("MOVQ %s, R13", t.arg("bStep"))
 }
 
-// loopAMD64 runs steps while CX, which they count down, is not negative.
-func (t tile) loopAMD64(top string) {
+// loopAMD64 runs steps while CX, which they count down, is not negative, and
+// fetches for the next tile if fetch is set.
+func (t tile) loopAMD64(top string, fetch bool) {
+	t.Ins("PCALIGN $64") // 2 to 3 % of the speed of a tile hang on it
 	t.Label(top)
 	for range tileUnroll {
 		t.stepAMD64()
 	}
+	if fetch {
+		t.fetchNextAMD64()
+	}
 	t.Ins("SUBQ $%d, CX", tileUnroll)
 	t.Ins("JGE %s", top)
+}
+
+// fetchesNext reports whether tiles of this height are many and slow enough to
+// fetch what the next one needs.
+func (t tile) fetchesNext() bool { return t.rows > 3 }
+
+// fetchNextAMD64 fetches what the next tile will need into the second-level
+// cache, every 16 steps: of each row of a the line of these steps, and one row of c.
+func (t tile) fetchNextAMD64() {
+	fetched := t.NewLabel("fetched")
+	t.Ins("TESTQ $12, CX")
+	t.Ins("JNE %s", fetched)
+	t.Ins("CMPQ R15, $1")
+	t.Ins("JEQ %s", fetched)
+	t.Ins("MOVQ %s, R14", t.arg("a"))
+	t.Ins("ADDQ SI, R14")
+	for row := range t.rows {
+		if row == 7 {
+			t.Ins("LEAQ (R14)(R8*8), R14")
+			t.Ins("SUBQ R8, R14")
+		}
+		t.Ins("PREFETCHT1 %s", strings.Replace(rowAMD64[row%7], "SI", "R14", 1))
+	}
+	t.Ins("MOVQ %s, R14", t.arg("c"))
+	for at := 0; at < t.vectors*t.T.Lanes*4; at += 64 {
+		t.Ins("PREFETCHT1 %d(R14)", at)
+	}
+	t.Ins("ADDQ AX, R14")
+	t.Ins("MOVQ R14, %s", t.arg("c"))
+	t.Label(fetched)
 }
 
 // rowAMD64 are addresses of the rows of a.
@@ -195,6 +249,9 @@ func (t tile) stepAMD64() {
 	}
 	for at := 0; at < t.vectors*size; at += 64 {
 		t.Ins("PREFETCHT0 %d(BX)", tileAhead+at)
+	}
+	if t.fetchesNext() {
+		t.Ins("PREFETCHT1 %d(SI)", 8*t.rows-4) // of the next tile, where a is read down its columns
 	}
 	for row := range t.rows {
 		element := t.reg(first + max(2, t.vectors) + row%2)
