@@ -281,11 +281,12 @@ func (t Task) parseAll(path string, r io.Reader) ([]Item, string, error) {
 		return nil, "", err
 	}
 	var items []Item
-	var bad []error
+	var bad badLines
+	var size budget
 	rows := 0
-	for line, row := range t.rows(path, io.TeeReader(io.LimitReader(r, MaxFileBytes+1), sum)) {
+	for line, row := range t.rows(path, io.TeeReader(io.LimitReader(r, MaxFileBytes+1), io.MultiWriter(sum, &size))) {
 		if row.err != nil {
-			bad = append(bad, fmt.Errorf("%s:%d: %w", path, line, row.err))
+			bad.add(path, line, row.err)
 			continue
 		}
 		if rows < len(labels) {
@@ -294,25 +295,86 @@ func (t Task) parseAll(path string, r io.Reader) ([]Item, string, error) {
 		rows++
 		item, err := t.parseRow(row.Row)
 		if err != nil {
-			bad = append(bad, fmt.Errorf("%s:%d: %w", path, line, err))
+			bad.add(path, line, err)
 			continue
 		}
 		if item.ID == "" {
 			item.ID = strconv.Itoa(len(items))
 		}
+		if err := size.take(item); err != nil {
+			return nil, "", fmt.Errorf("%s:%d: %w", path, line, err)
+		}
 		items = append(items, item)
 	}
-	if len(items) == 0 && len(bad) == 0 {
-		bad = append(bad, fmt.Errorf("%s: no rows", path))
-	}
-	if labels != nil && len(labels) != rows && len(bad) == 0 {
-		bad = append(bad, fmt.Errorf("%s: %d labels for the %d rows of %s", labelFile(path), len(labels), rows, path))
-	}
-	if err := firstOf(bad); err != nil {
+	if err := bad.err(); err != nil {
 		return nil, "", err
+	}
+	if len(items) == 0 {
+		return nil, "", fmt.Errorf("%s: no rows", path)
+	}
+	if labels != nil && len(labels) != rows {
+		return nil, "", fmt.Errorf("%s: %d labels for the %d rows of %s", labelFile(path), len(labels), rows, path)
 	}
 	makeUnique(items)
 	return items, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// What the items of a file may take, by its bytes. The rows of real files have
+// a hundred bytes or more, compressed ones thirty.
+const (
+	itemSlack  = 4 << 20
+	itemFactor = 12
+)
+
+// A budget counts what is read and what is made of it.
+type budget struct{ read, made int }
+
+// Write implements io.Writer for what is read.
+func (b *budget) Write(p []byte) (int, error) {
+	b.read += len(p)
+	return len(p), nil
+}
+
+// take refuses items that take many times the memory of their file.
+func (b *budget) take(item Item) error {
+	const each, choice = 200, 64 // an item with its place in lists and maps, and a choice without their texts
+	b.made += each + len(item.ID) + len(item.Cluster)
+	last := ""
+	for _, c := range item.Choices {
+		b.made += choice + len(c.Continuation)
+		if c.Context != last {
+			b.made += len(c.Context)
+			last = c.Context
+		}
+	}
+	for _, answer := range item.Answers {
+		b.made += len(answer) + choice
+	}
+	if b.made > itemSlack+itemFactor*b.read {
+		return fmt.Errorf("the items of %d bytes take more than %d: rows are tiny or repeat themselves; split the file", b.read, itemSlack+itemFactor*b.read)
+	}
+	return nil
+}
+
+// badLines names the first few lines that are wrong and counts the others.
+type badLines struct {
+	named []error
+	more  int
+}
+
+func (b *badLines) add(path string, line int, err error) {
+	if len(b.named) == maxReported {
+		b.more++
+		return
+	}
+	b.named = append(b.named, fmt.Errorf("%s:%d: %w", path, line, err))
+}
+
+func (b *badLines) err() error {
+	if b.more > 0 {
+		return errors.Join(append(b.named, fmt.Errorf("and %d more bad lines", b.more))...)
+	}
+	return errors.Join(b.named...)
 }
 
 // parseRow parses one row and checks what every item promises.
@@ -321,14 +383,6 @@ func (t Task) parseRow(row Row) (Item, error) {
 		return Item{}, errors.New("not UTF-8 text")
 	}
 	return t.Parse(row)
-}
-
-// firstOf joins the first few errors and counts the others.
-func firstOf(errs []error) error {
-	if more := len(errs) - maxReported; more > 0 {
-		errs = append(slices.Clone(errs[:maxReported]), fmt.Errorf("and %d more bad lines", more))
-	}
-	return errors.Join(errs...)
 }
 
 // makeUnique appends "#2", "#3", ... to identities that came before, so that

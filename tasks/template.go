@@ -92,7 +92,7 @@ func parseField(inside string) (part, error) {
 
 // fill puts the fields of row into templates.
 func fill(templates []template, row map[string]any) ([]string, error) {
-	texts := make([]string, len(templates))
+	texts, total := make([]string, len(templates)), 0
 	for i, t := range templates {
 		var b strings.Builder
 		for _, p := range t {
@@ -100,8 +100,8 @@ func fill(templates []template, row map[string]any) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			if b.Len()+len(text) > MaxLineBytes {
-				return nil, fmt.Errorf("a text of more than %d bytes", MaxLineBytes)
+			if total += len(text); total > MaxLineBytes {
+				return nil, fmt.Errorf("texts of more than %d bytes", MaxLineBytes)
 			}
 			b.WriteString(text)
 		}

@@ -70,15 +70,15 @@ func init() {
 // begins one; the line end before it belongs to neither.
 func wikiArticles(text string) []string {
 	var articles []string
-	var lines []string
-	for _, line := range strings.Split(text, "\n") {
-		if isWikiTitle(line) && len(lines) > 0 {
-			articles = append(articles, strings.Join(lines, "\n"))
-			lines = nil
+	begin, at := 0, 0 // of the article, of the line
+	for line := range strings.SplitSeq(text, "\n") {
+		if isWikiTitle(line) && at > begin {
+			articles = append(articles, text[begin:at-1])
+			begin = at
 		}
-		lines = append(lines, line)
+		at += len(line) + 1
 	}
-	articles = append(articles, strings.Join(lines, "\n"))
+	articles = append(articles, text[begin:])
 	if strip(articles[0]) == "" { // before the first title
 		articles = articles[1:]
 	}
@@ -99,16 +99,17 @@ func wholeFile(text string) []string { return []string{text} }
 // lines, joined by blank lines: a line of white space is empty, and every other
 // keeps its own line end.
 func joinedLines(text string) []string {
-	lines := strings.SplitAfter(text, "\n")
-	if lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
-	}
-	for i, line := range lines {
-		if strip(line) == "" {
-			lines[i] = ""
+	var joined strings.Builder
+	first := true
+	for line := range strings.Lines(text) {
+		if !first {
+			joined.WriteString("\n\n")
+		}
+		if first = false; strip(line) != "" {
+			joined.WriteString(line)
 		}
 	}
-	return []string{strings.Join(lines, "\n\n")}
+	return []string{joined.String()}
 }
 
 // parseWikiText predicts an article as plain text. Words and bytes are counted
@@ -137,15 +138,26 @@ func textItem(original, shown string) (Item, error) {
 	}
 	return Item{
 		Choices: []Choice{{Continuation: shown}},
-		Words:   1 + len(spaceRuns.FindAllStringIndex(original, -1)),
+		Words:   1 + spaceRuns(original),
 		Bytes:   len(original),
 	}, nil
 }
 
+// spaceRuns counts runs of what \s matches in Python.
+func spaceRuns(text string) (runs int) {
+	inside := false
+	for _, r := range text {
+		is := IsSpace(r)
+		if is && !inside {
+			runs++
+		}
+		inside = is
+	}
+	return runs
+}
+
 // space is \s as Python has it for text.
 const space = `[\s\x0b\x1c-\x1f\x{85}\p{Z}]`
-
-var spaceRuns = regexp.MustCompile(space + `+`)
 
 // A wikiStep is one replacement of the detokeniser.
 type wikiStep struct {
