@@ -140,3 +140,69 @@ func gatherGeneric(dst, src *float32, index *int32, dstRow, srcRow, n int) {
 		}
 	}
 }
+
+// Transpose sets the matrix [n2, n1] of every row of dst to that [n1, n2] of src,
+// transposed. dst may not overlap src. It panics if lengths do not fit.
+func Transpose(dst, src []float32, rows, n1, n2 int) {
+	mustFit(rows >= 0 && n1 > 0 && n2 > 0 && len(dst) == rows*n1*n2 && len(src) == len(dst), "Transpose")
+	transposePieces.run(rows, max(1, grain/(4*n1*n2)), transposeCall{dst, src, n1, n2, current()})
+}
+
+type transposeCall struct {
+	dst, src []float32
+	n1, n2   int
+	isa      isa
+}
+
+var transposePieces = inPieces(func(a *transposeCall, from, to int) {
+	n, buf := a.n1*a.n2, scratches.get()
+	space := buf.floats(n)
+	for r := from; r < to; r++ {
+		a.row(a.dst[r*n:][:n], a.src[r*n:][:n], space)
+	}
+	scratches.put(buf)
+})
+
+// row transposes one matrix: by two or four columns or rows in vectors, where the
+// others fill them.
+func (a *transposeCall) row(dst, src, space []float32) {
+	n1, n2, split, join := a.n1, a.n2, splitKernel.on(a.isa), joinKernel.on(a.isa)
+	switch {
+	case n2 == 2 && n1%lanes == 0:
+		split(&dst[0], &dst[n1], &src[0], n1)
+	case n1 == 2 && n2%lanes == 0:
+		join(&src[0], &src[n2], &dst[0], n2)
+	case n2 == 4 && n1%lanes == 0:
+		split(&space[0], &space[2*n1], &src[0], 2*n1)
+		split(&dst[0], &dst[2*n1], &space[0], n1)
+		split(&dst[n1], &dst[3*n1], &space[2*n1], n1)
+	case n1 == 4 && n2%lanes == 0:
+		join(&src[0], &src[2*n2], &space[0], n2)
+		join(&src[n2], &src[3*n2], &space[2*n2], n2)
+		join(&space[0], &space[2*n2], &dst[0], 2*n2)
+	default:
+		for i := range n1 {
+			for j, v := range src[i*n2 : (i+1)*n2] {
+				dst[j*n1+i] = v
+			}
+		}
+	}
+}
+
+// A pairFunc moves n numbers of one and of two from pairs of them, or to pairs; n
+// is a multiple of 16.
+type pairFunc func(one, two, pairs *float32, n int)
+
+var splitKernel, joinKernel = implement[pairFunc](splitGeneric), implement[pairFunc](joinGeneric)
+
+func splitGeneric(one, two, pairs *float32, n int) {
+	for i := range n {
+		*offset(one, 4*i), *offset(two, 4*i) = *offset(pairs, 8*i), *offset(pairs, 8*i+4)
+	}
+}
+
+func joinGeneric(one, two, pairs *float32, n int) {
+	for i := range n {
+		*offset(pairs, 8*i), *offset(pairs, 8*i+4) = *offset(one, 4*i), *offset(two, 4*i)
+	}
+}

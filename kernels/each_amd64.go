@@ -8,10 +8,14 @@ func init() {
 	eachKernels[4].add(avx512, each4AVX512)
 	eachKernels[8].add(avx512, each8AVX512)
 	gatherKernel.add(avx512, gatherAVX512)
+	splitKernel.add(avx512, splitAVX512)
+	joinKernel.add(avx512, joinAVX512)
 	eachKernels[1].add(avx2, each1AVX2)
 	eachKernels[2].add(avx2, each2AVX2)
 	eachKernels[4].add(avx2, each4AVX2)
 	gatherKernel.add(avx2, gatherAVX2)
+	splitKernel.add(avx2, splitAVX2)
+	joinKernel.add(avx2, joinAVX2)
 }
 
 //go:noescape
@@ -30,6 +34,12 @@ func each8AVX512(dst *float32, s *float32, x *float32, row int, n int, steps int
 func gatherAVX512(dst *float32, src *float32, index *int32, dstRow int, srcRow int, n int)
 
 //go:noescape
+func splitAVX512(one *float32, two *float32, pairs *float32, n int)
+
+//go:noescape
+func joinAVX512(one *float32, two *float32, pairs *float32, n int)
+
+//go:noescape
 func each1AVX2(dst *float32, s *float32, x *float32, row int, n int, steps int)
 
 //go:noescape
@@ -40,3 +50,9 @@ func each4AVX2(dst *float32, s *float32, x *float32, row int, n int, steps int)
 
 //go:noescape
 func gatherAVX2(dst *float32, src *float32, index *int32, dstRow int, srcRow int, n int)
+
+//go:noescape
+func splitAVX2(one *float32, two *float32, pairs *float32, n int)
+
+//go:noescape
+func joinAVX2(one *float32, two *float32, pairs *float32, n int)

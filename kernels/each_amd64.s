@@ -393,6 +393,56 @@ element_21:
 	VZEROUPPER
 	RET
 
+// func splitAVX512(one *float32, two *float32, pairs *float32, n int)
+TEXT ·splitAVX512(SB), NOSPLIT, $0-32
+	MOVQ one+0(FP), AX
+	MOVQ two+8(FP), BX
+	MOVQ pairs+16(FP), CX
+	MOVQ n+24(FP), DX
+vector_22:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VSHUFF64X2 $0x88, Z1, Z0, Z2
+	VSHUFF64X2 $0xDD, Z1, Z0, Z3
+	VSHUFPS $0x88, Z3, Z2, Z0
+	VSHUFPS $0xDD, Z3, Z2, Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (BX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $128, CX
+	ADDQ $-16, DX
+	CMPQ DX, $0
+	JGT vector_22
+	VZEROUPPER
+	RET
+
+// func joinAVX512(one *float32, two *float32, pairs *float32, n int)
+TEXT ·joinAVX512(SB), NOSPLIT, $0-32
+	MOVQ one+0(FP), AX
+	MOVQ two+8(FP), BX
+	MOVQ pairs+16(FP), CX
+	MOVQ n+24(FP), DX
+vector_23:
+	VMOVUPS (AX), Z0
+	VMOVUPS (BX), Z1
+	VUNPCKLPS Z1, Z0, Z2
+	VUNPCKHPS Z1, Z0, Z3
+	VSHUFF64X2 $0x44, Z3, Z2, Z0
+	VSHUFF64X2 $0xEE, Z3, Z2, Z1
+	VSHUFF64X2 $0xD8, Z0, Z0, Z0
+	VSHUFF64X2 $0xD8, Z1, Z1, Z1
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $128, CX
+	ADDQ $-16, DX
+	CMPQ DX, $0
+	JGT vector_23
+	VZEROUPPER
+	RET
+
 // func each1AVX2(dst *float32, s *float32, x *float32, row int, n int, steps int)
 TEXT ·each1AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
@@ -401,15 +451,15 @@ TEXT ·each1AVX2(SB), NOSPLIT, $0-48
 	MOVQ row+24(FP), DX
 	MOVQ n+32(FP), SI
 	MOVQ steps+40(FP), DI
-loop_22:
+loop_24:
 	CMPQ SI, $16
-	JLT tail_23
+	JLT tail_25
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ DI, R8
 	MOVQ CX, R9
 	MOVQ BX, R10
-step_25:
+step_27:
 	VMOVUPS (R9), Y2
 	VMOVUPS 32(R9), Y3
 	VBROADCASTSS (R10), Y4
@@ -420,7 +470,7 @@ step_25:
 	ADDQ $4, R10
 	ADDQ $-1, R8
 	CMPQ R8, $0
-	JNE step_25
+	JNE step_27
 	MOVQ AX, R9
 	VMOVUPS Y0, (R9)
 	VMOVUPS Y1, 32(R9)
@@ -428,10 +478,10 @@ step_25:
 	ADDQ $64, AX
 	ADDQ $64, CX
 	ADDQ $-16, SI
-	JMP loop_22
-tail_23:
+	JMP loop_24
+tail_25:
 	CMPQ SI, $0
-	JLE done_24
+	JLE done_26
 	LEAQ tailMask<>(SB), R13
 	MOVQ SI, R12
 	NEGQ R12
@@ -440,7 +490,7 @@ tail_23:
 	MOVQ DI, R8
 	MOVQ CX, R9
 	MOVQ BX, R10
-step_26:
+step_28:
 	VMOVUPS 64(R13)(R12*4), Y15
 	VMASKMOVPS (R9), Y15, Y2
 	VMOVUPS 96(R13)(R12*4), Y15
@@ -453,14 +503,14 @@ step_26:
 	ADDQ $4, R10
 	ADDQ $-1, R8
 	CMPQ R8, $0
-	JNE step_26
+	JNE step_28
 	MOVQ AX, R9
 	VMOVUPS 64(R13)(R12*4), Y15
 	VMASKMOVPS Y0, Y15, (R9)
 	VMOVUPS 96(R13)(R12*4), Y15
 	VMASKMOVPS Y1, Y15, 32(R9)
 	ADDQ DX, R9
-done_24:
+done_26:
 	VZEROUPPER
 	RET
 
@@ -472,9 +522,9 @@ TEXT ·each2AVX2(SB), NOSPLIT, $0-48
 	MOVQ row+24(FP), DX
 	MOVQ n+32(FP), SI
 	MOVQ steps+40(FP), DI
-loop_27:
+loop_29:
 	CMPQ SI, $16
-	JLT tail_28
+	JLT tail_30
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -482,7 +532,7 @@ loop_27:
 	MOVQ DI, R8
 	MOVQ CX, R9
 	MOVQ BX, R10
-step_30:
+step_32:
 	VMOVUPS (R9), Y4
 	VMOVUPS 32(R9), Y5
 	VBROADCASTSS (R10), Y6
@@ -497,7 +547,7 @@ step_30:
 	ADDQ $8, R10
 	ADDQ $-1, R8
 	CMPQ R8, $0
-	JNE step_30
+	JNE step_32
 	MOVQ AX, R9
 	VMOVUPS Y0, (R9)
 	VMOVUPS Y1, 32(R9)
@@ -508,10 +558,10 @@ step_30:
 	ADDQ $64, AX
 	ADDQ $64, CX
 	ADDQ $-16, SI
-	JMP loop_27
-tail_28:
+	JMP loop_29
+tail_30:
 	CMPQ SI, $0
-	JLE done_29
+	JLE done_31
 	LEAQ tailMask<>(SB), R13
 	MOVQ SI, R12
 	NEGQ R12
@@ -522,7 +572,7 @@ tail_28:
 	MOVQ DI, R8
 	MOVQ CX, R9
 	MOVQ BX, R10
-step_31:
+step_33:
 	VMOVUPS 64(R13)(R12*4), Y15
 	VMASKMOVPS (R9), Y15, Y4
 	VMOVUPS 96(R13)(R12*4), Y15
@@ -539,7 +589,7 @@ step_31:
 	ADDQ $8, R10
 	ADDQ $-1, R8
 	CMPQ R8, $0
-	JNE step_31
+	JNE step_33
 	MOVQ AX, R9
 	VMOVUPS 64(R13)(R12*4), Y15
 	VMASKMOVPS Y0, Y15, (R9)
@@ -551,7 +601,7 @@ step_31:
 	VMOVUPS 96(R13)(R12*4), Y15
 	VMASKMOVPS Y3, Y15, 32(R9)
 	ADDQ DX, R9
-done_29:
+done_31:
 	VZEROUPPER
 	RET
 
@@ -563,9 +613,9 @@ TEXT ·each4AVX2(SB), NOSPLIT, $0-48
 	MOVQ row+24(FP), DX
 	MOVQ n+32(FP), SI
 	MOVQ steps+40(FP), DI
-loop_32:
+loop_34:
 	CMPQ SI, $16
-	JLT tail_33
+	JLT tail_35
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -577,7 +627,7 @@ loop_32:
 	MOVQ DI, R8
 	MOVQ CX, R9
 	MOVQ BX, R10
-step_35:
+step_37:
 	VMOVUPS (R9), Y8
 	VMOVUPS 32(R9), Y9
 	VBROADCASTSS (R10), Y10
@@ -600,7 +650,7 @@ step_35:
 	ADDQ $16, R10
 	ADDQ $-1, R8
 	CMPQ R8, $0
-	JNE step_35
+	JNE step_37
 	MOVQ AX, R9
 	VMOVUPS Y0, (R9)
 	VMOVUPS Y1, 32(R9)
@@ -617,10 +667,10 @@ step_35:
 	ADDQ $64, AX
 	ADDQ $64, CX
 	ADDQ $-16, SI
-	JMP loop_32
-tail_33:
+	JMP loop_34
+tail_35:
 	CMPQ SI, $0
-	JLE done_34
+	JLE done_36
 	LEAQ tailMask<>(SB), R13
 	MOVQ SI, R12
 	NEGQ R12
@@ -635,7 +685,7 @@ tail_33:
 	MOVQ DI, R8
 	MOVQ CX, R9
 	MOVQ BX, R10
-step_36:
+step_38:
 	VMOVUPS 64(R13)(R12*4), Y15
 	VMASKMOVPS (R9), Y15, Y8
 	VMOVUPS 96(R13)(R12*4), Y15
@@ -660,7 +710,7 @@ step_36:
 	ADDQ $16, R10
 	ADDQ $-1, R8
 	CMPQ R8, $0
-	JNE step_36
+	JNE step_38
 	MOVQ AX, R9
 	VMOVUPS 64(R13)(R12*4), Y15
 	VMASKMOVPS Y0, Y15, (R9)
@@ -682,7 +732,7 @@ step_36:
 	VMOVUPS 96(R13)(R12*4), Y15
 	VMASKMOVPS Y7, Y15, 32(R9)
 	ADDQ DX, R9
-done_34:
+done_36:
 	VZEROUPPER
 	RET
 
@@ -702,7 +752,7 @@ TEXT ·gatherAVX2(SB), NOSPLIT, $0-48
 	ADDQ R10, R8
 	MOVQ index+16(FP), R9
 	MOVQ n+40(FP), R10
-element_37:
+element_39:
 	MOVLQSX (R9), R12
 	MOVL (DX)(R12*4), R13
 	MOVL R13, (AX)
@@ -716,6 +766,54 @@ element_37:
 	ADDQ $4, AX
 	ADDQ $-1, R10
 	CMPQ R10, $0
-	JNE element_37
+	JNE element_39
+	VZEROUPPER
+	RET
+
+// func splitAVX2(one *float32, two *float32, pairs *float32, n int)
+TEXT ·splitAVX2(SB), NOSPLIT, $0-32
+	MOVQ one+0(FP), AX
+	MOVQ two+8(FP), BX
+	MOVQ pairs+16(FP), CX
+	MOVQ n+24(FP), DX
+vector_40:
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VPERM2F128 $0x20, Y1, Y0, Y2
+	VPERM2F128 $0x31, Y1, Y0, Y3
+	VSHUFPS $0x88, Y3, Y2, Y0
+	VSHUFPS $0xDD, Y3, Y2, Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, (BX)
+	ADDQ $32, AX
+	ADDQ $32, BX
+	ADDQ $64, CX
+	ADDQ $-8, DX
+	CMPQ DX, $0
+	JGT vector_40
+	VZEROUPPER
+	RET
+
+// func joinAVX2(one *float32, two *float32, pairs *float32, n int)
+TEXT ·joinAVX2(SB), NOSPLIT, $0-32
+	MOVQ one+0(FP), AX
+	MOVQ two+8(FP), BX
+	MOVQ pairs+16(FP), CX
+	MOVQ n+24(FP), DX
+vector_41:
+	VMOVUPS (AX), Y0
+	VMOVUPS (BX), Y1
+	VUNPCKLPS Y1, Y0, Y2
+	VUNPCKHPS Y1, Y0, Y3
+	VPERM2F128 $0x20, Y3, Y2, Y0
+	VPERM2F128 $0x31, Y3, Y2, Y1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ $32, AX
+	ADDQ $32, BX
+	ADDQ $64, CX
+	ADDQ $-8, DX
+	CMPQ DX, $0
+	JGT vector_41
 	VZEROUPPER
 	RET

@@ -7,6 +7,8 @@ func init() {
 	eachKernels[2].add(neon, each2NEON)
 	eachKernels[4].add(neon, each4NEON)
 	gatherKernel.add(neon, gatherNEON)
+	splitKernel.add(neon, splitNEON)
+	joinKernel.add(neon, joinNEON)
 }
 
 //go:noescape
@@ -20,3 +22,9 @@ func each4NEON(dst *float32, s *float32, x *float32, row int, n int, steps int)
 
 //go:noescape
 func gatherNEON(dst *float32, src *float32, index *int32, dstRow int, srcRow int, n int)
+
+//go:noescape
+func splitNEON(one *float32, two *float32, pairs *float32, n int)
+
+//go:noescape
+func joinNEON(one *float32, two *float32, pairs *float32, n int)

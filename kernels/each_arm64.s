@@ -1062,3 +1062,47 @@ element_26:
 	CMP $0, R8
 	BNE element_26
 	RET
+
+// func splitNEON(one *float32, two *float32, pairs *float32, n int)
+TEXT ·splitNEON(SB), NOSPLIT, $0-32
+	MOVD one+0(FP), R0
+	MOVD two+8(FP), R1
+	MOVD pairs+16(FP), R2
+	MOVD n+24(FP), R3
+vector_27:
+	FMOVQ (R2), F0
+	FMOVQ 16(R2), F1
+	WORD $0x4E811802
+	WORD $0x4E815801
+	WORD $0x4EA21C40
+	FMOVQ F0, (R0)
+	FMOVQ F1, (R1)
+	ADD $16, R0
+	ADD $16, R1
+	ADD $32, R2
+	ADD $-4, R3
+	CMP $0, R3
+	BGT vector_27
+	RET
+
+// func joinNEON(one *float32, two *float32, pairs *float32, n int)
+TEXT ·joinNEON(SB), NOSPLIT, $0-32
+	MOVD one+0(FP), R0
+	MOVD two+8(FP), R1
+	MOVD pairs+16(FP), R2
+	MOVD n+24(FP), R3
+vector_28:
+	FMOVQ (R0), F0
+	FMOVQ (R1), F1
+	WORD $0x4E813802
+	WORD $0x4E817801
+	WORD $0x4EA21C40
+	FMOVQ F0, (R2)
+	FMOVQ F1, 16(R2)
+	ADD $16, R0
+	ADD $16, R1
+	ADD $32, R2
+	ADD $-4, R3
+	CMP $0, R3
+	BGT vector_28
+	RET

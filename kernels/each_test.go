@@ -65,3 +65,26 @@ func TestGather(t *testing.T) {
 	}()
 	Gather(make([]float32, 1), make([]float32, 3), []int32{3}, 1)
 }
+
+func TestTranspose(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		for _, size := range [][2]int{{1, 1}, {2, 16}, {48, 2}, {4, 32}, {64, 4}, {2, 2}, {3, 16}, {20, 4}, {2, 17}, {700, 2}} {
+			for _, rows := range []int{0, 1, 5, 300} {
+				n1, n2 := size[0], size[1]
+				src := make([]float32, rows*n1*n2)
+				for i := range src {
+					src[i] = float32(i)
+				}
+				got := newGuarded(len(src))
+				Transpose(got.data, src, rows, n1, n2)
+				got.check(t, "Transpose")
+				for i, v := range got.data {
+					row, at := i/(n1*n2), i%(n1*n2)
+					if want := src[row*n1*n2+at%n1*n2+at/n1]; v != want {
+						t.Fatalf("%d of [%d, %d]: element %d is %v, want %v", rows, n1, n2, i, v, want)
+					}
+				}
+			}
+		}
+	})
+}

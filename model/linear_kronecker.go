@@ -38,9 +38,19 @@ type Kronecker struct {
 
 // kroneckerOrder says where numbers stand while a product runs.
 type kroneckerOrder struct {
-	in, out   []int32 // the input's number at [v, b]; where in [u, a] an output stands
-	toIn, toY []int32 // their inverses
+	in, out   reordering // the input's number at [v, b]; where in [u, a] an output stands
+	toIn, toY reordering // their inverses
 }
+
+// A reordering says which number of a vector stands where in another: that of an index,
+// or that of the vector as a matrix [n1, n2] transposed, or else the same.
+type reordering struct {
+	index  []int32
+	n1, n2 int
+}
+
+// same says whether every number stays where it is.
+func (p reordering) same() bool { return p.index == nil && p.n1 == 0 }
 
 // kroneckerRows is how many rows go through both factors at a time, so that
 // what is between them stays in cache.
@@ -104,31 +114,29 @@ func (k *Kronecker) order() error {
 	return nil
 }
 
-// transposedPlaces returns for each number i, which is number order[i] of a vector [n1,
-// n2], where it stands in the transposed vector [n2, n1], and the inverse. Both
-// are nil where that is i.
-func transposedPlaces(order []int32, n1, n2 int) (at, inverse []int32, err error) {
-	if order == nil && (n1 == 1 || n2 == 1) {
-		return nil, nil, nil
+// transposedPlaces returns where each number i, which is number order[i] of a vector
+// [n1, n2], stands in the transposed vector [n2, n1], and the inverse.
+func transposedPlaces(order []int32, n1, n2 int) (at, inverse reordering, err error) {
+	switch {
+	case order == nil && (n1 == 1 || n2 == 1):
+		return at, inverse, nil
+	case order == nil:
+		return reordering{n1: n2, n2: n1}, reordering{n1: n1, n2: n2}, nil
 	}
 	n := n1 * n2
-	if order != nil && len(order) != n {
-		return nil, nil, fmt.Errorf("an order of %d numbers, wanted are %d", len(order), n)
+	if len(order) != n {
+		return at, inverse, fmt.Errorf("an order of %d numbers, wanted are %d", len(order), n)
 	}
-	at, inverse = make([]int32, n), slices.Repeat([]int32{-1}, n)
-	for i := range n {
-		from := i
-		if order != nil {
-			from = int(order[i])
+	at.index, inverse.index = make([]int32, n), slices.Repeat([]int32{-1}, n)
+	for i, from := range order {
+		if from < 0 || int(from) >= n {
+			return at, inverse, fmt.Errorf("an order of %d numbers has %d", n, from)
 		}
-		if from < 0 || from >= n {
-			return nil, nil, fmt.Errorf("an order of %d numbers has %d", n, from)
+		to := int(from)%n2*n1 + int(from)/n2
+		if inverse.index[to] >= 0 {
+			return at, inverse, fmt.Errorf("an order has %d twice", from)
 		}
-		to := from%n2*n1 + from/n2
-		if inverse[to] >= 0 {
-			return nil, nil, fmt.Errorf("an order has %d twice", from)
-		}
-		at[i], inverse[to] = int32(to), int32(i)
+		at.index[i], inverse.index[to] = int32(to), int32(i)
 	}
 	return at, inverse, nil
 }
@@ -145,8 +153,11 @@ func (k *Kronecker) Forward(dst, x []float32, rows int) {
 	for from := 0; from < rows; from += kroneckerRows {
 		n := min(kroneckerRows, rows-from)
 		d := dst[from*out:][:n*out]
-		y := k.product(x[from*in:][:n*in], n)
-		gather(d, y, k.out, n)
+		if k.out.same() {
+			k.product(d, x[from*in:][:n*in], n)
+		} else {
+			gather(d, k.reordered(x[from*in:][:n*in], n), k.out, n)
+		}
 		k.addBias(d)
 	}
 }
@@ -158,7 +169,7 @@ func (k *Kronecker) ForwardAdd(dst, x []float32, rows int) {
 		n := min(kroneckerRows, rows-from)
 		d := dst[from*out:][:n*out]
 		k.gradY = room(k.gradY, n*out)
-		gather(k.gradY, k.product(x[from*in:][:n*in], n), k.out, n)
+		gather(k.gradY, k.reordered(x[from*in:][:n*in], n), k.out, n)
 		kernels.Add(d, k.gradY)
 		k.addBias(d)
 	}
@@ -170,40 +181,48 @@ func (k *Kronecker) addBias(dst []float32) {
 	}
 }
 
-// gather copies rows of src to dst in another order, nil for the same.
-func gather(dst, src []float32, order []int32, rows int) {
-	if order == nil {
+// gather copies rows of src to dst, reordered.
+func gather(dst, src []float32, p reordering, rows int) {
+	switch {
+	case p.same():
 		copy(dst, src)
-		return
+	case p.index == nil:
+		kernels.Transpose(dst, src, rows, p.n1, p.n2)
+	default:
+		kernels.Gather(dst, src, p.index, rows)
 	}
-	kernels.Gather(dst, src, order, rows)
 }
 
 // gathered is gather to a buffer, or src itself.
-func gathered(buf *[]float32, src []float32, order []int32, rows int) []float32 {
-	if order == nil {
+func gathered(buf *[]float32, src []float32, p reordering, rows int) []float32 {
+	if p.same() {
 		return src
 	}
-	*buf = room(*buf, rows*len(order))
-	kernels.Gather(*buf, src, order, rows)
+	*buf = room(*buf, len(src))
+	gather(*buf, src, p, rows)
 	return *buf
 }
 
-// product returns K·x as [rows, m2, m1]. It leaves what is between the factors
+// reordered returns K·x as [rows, m2, m1].
+func (k *Kronecker) reordered(x []float32, rows int) []float32 {
+	k.y = room(k.y, rows*k.shape.M1*k.shape.M2)
+	k.product(k.y, x, rows)
+	return k.y
+}
+
+// product sets y to K·x as [rows, m2, m1]. It leaves what is between the factors
 // in k.z.
-func (k *Kronecker) product(x []float32, rows int) []float32 {
+func (k *Kronecker) product(y, x []float32, rows int) {
 	s := k.shape
 	x = gathered(&k.x, x, k.in, rows)
-	k.y = room(k.y, rows*s.M1*s.M2)
 	k.z = room(k.z, rows*k.between())
 	if k.aFirst {
 		k.A.Forward(k.z, x, rows*s.N2)
-		kernels.MatMulEach(k.y, k.B, k.z, rows, s.M2, s.N2*s.Terms, s.M1)
+		kernels.MatMulEach(y, k.B, k.z, rows, s.M2, s.N2*s.Terms, s.M1)
 	} else {
 		kernels.MatMulEach(k.z, k.B, x, rows, s.M2*s.Terms, s.N2, s.N1)
-		k.A.Forward(k.y, k.z, rows*s.M2)
+		k.A.Forward(y, k.z, rows*s.M2)
 	}
-	return k.y
 }
 
 // between is how many numbers of a row stand between the factors.
@@ -241,8 +260,8 @@ func (k *Kronecker) backward(dx, dy, x []float32, rows int, add bool) {
 // of the factors.
 func (k *Kronecker) productBack(dy, x []float32, rows int) []float32 {
 	s, a := k.shape, back(k.A)
-	k.product(x, rows)
-	if k.in != nil {
+	k.reordered(x, rows)
+	if !k.in.same() {
 		x = k.x
 	}
 	dy = gathered(&k.gradY, dy, k.toY, rows)

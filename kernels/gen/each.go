@@ -4,8 +4,8 @@ import "fmt"
 
 func init() { Ops = append(Ops, Op{"each", emitEach}) }
 
-// emitEach writes products of a small matrix with the matrices of rows, and the
-// copying of rows in another order.
+// emitEach writes products of a small matrix with the matrices of rows, and what
+// puts rows in another order.
 func emitEach(a *Asm) {
 	for p := 1; p <= 8; p *= 2 {
 		if p < 8 || a.T.Name == "avx512" {
@@ -13,6 +13,81 @@ func emitEach(a *Asm) {
 		}
 	}
 	emitGather(a)
+	emitSplit(a)
+	emitJoin(a)
+}
+
+// pairs writes a function that runs body for every native vector of n numbers of
+// one and two and for the pairs of them.
+func (a *Asm) pairs(name string, body func(one, two, pairs Reg)) {
+	a.FuncIn("", name, Param{"one", "*float32"}, Param{"two", "*float32"}, Param{"pairs", "*float32"}, Param{"n", "int"})
+	one, two, pairs, n := R(0), R(1), R(2), R(3)
+	for i, name := range []string{"one", "two", "pairs", "n"} {
+		a.Arg(R(i), name)
+	}
+	next := a.NewLabel("vector")
+	a.Label(next)
+	body(one, two, pairs)
+	a.AddImm(one, 4*a.T.Lanes)
+	a.AddImm(two, 4*a.T.Lanes)
+	a.AddImm(pairs, 8*a.T.Lanes)
+	a.AddImm(n, -a.T.Lanes)
+	a.JumpIf(n, ">", 0, next)
+	a.Return()
+}
+
+// emitSplit parts pairs into their first and second numbers.
+func emitSplit(a *Asm) {
+	a.pairs("split", func(one, two, pairs Reg) {
+		a.Load(N(0), At(pairs, 0))
+		a.Load(N(1), At(pairs, 4*a.T.Lanes))
+		switch a.T.Name { // amd64: even and odd quarters or halves first, then numbers
+		case "avx512":
+			a.Ins("VSHUFF64X2 $0x88, Z1, Z0, Z2")
+			a.Ins("VSHUFF64X2 $0xDD, Z1, Z0, Z3")
+			a.Ins("VSHUFPS $0x88, Z3, Z2, Z0")
+			a.Ins("VSHUFPS $0xDD, Z3, Z2, Z1")
+		case "avx2":
+			a.Ins("VPERM2F128 $0x20, Y1, Y0, Y2")
+			a.Ins("VPERM2F128 $0x31, Y1, Y0, Y3")
+			a.Ins("VSHUFPS $0x88, Y3, Y2, Y0")
+			a.Ins("VSHUFPS $0xDD, Y3, Y2, Y1")
+		default:
+			a.word(0x4E801800, 2, 0, 1) // UZP1
+			a.word(0x4E805800, 1, 0, 1) // UZP2
+			a.move(0, 2)
+		}
+		a.Store(At(one, 0), N(0))
+		a.Store(At(two, 0), N(1))
+	})
+}
+
+// emitJoin makes pairs of two vectors.
+func emitJoin(a *Asm) {
+	a.pairs("join", func(one, two, pairs Reg) {
+		a.Load(N(0), At(one, 0))
+		a.Load(N(1), At(two, 0))
+		switch a.T.Name { // amd64: pairs within quarters or halves, which then move
+		case "avx512":
+			a.Ins("VUNPCKLPS Z1, Z0, Z2")
+			a.Ins("VUNPCKHPS Z1, Z0, Z3")
+			a.Ins("VSHUFF64X2 $0x44, Z3, Z2, Z0")
+			a.Ins("VSHUFF64X2 $0xEE, Z3, Z2, Z1")
+			a.Ins("VSHUFF64X2 $0xD8, Z0, Z0, Z0")
+			a.Ins("VSHUFF64X2 $0xD8, Z1, Z1, Z1")
+		case "avx2":
+			a.Ins("VUNPCKLPS Y1, Y0, Y2")
+			a.Ins("VUNPCKHPS Y1, Y0, Y3")
+			a.Ins("VPERM2F128 $0x20, Y3, Y2, Y0")
+			a.Ins("VPERM2F128 $0x31, Y3, Y2, Y1")
+		default:
+			a.word(0x4E803800, 2, 0, 1) // ZIP1
+			a.word(0x4E807800, 1, 0, 1) // ZIP2
+			a.move(0, 2)
+		}
+		a.Store(At(pairs, 0), N(0))
+		a.Store(At(pairs, 4*a.T.Lanes), N(1))
+	})
 }
 
 // emitEachRows multiplies p rows of the small matrix, of which s has p numbers
