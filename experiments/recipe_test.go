@@ -139,3 +139,26 @@ func TestRefusedRecipes(t *testing.T) {
 		})
 	}
 }
+
+// A plan counts what recipes share once: what its rows have of their own, and the
+// data, are the whole. Teachers are counted apart.
+func TestPlannedRecipes(t *testing.T) {
+	spec, err := Parse("recipes.toml", []byte(recipes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := MakePlan(spec, Options{Out: t.TempDir(), Jobs: 1, probe: &Probe{Parallel: 1, Speeds: []Speed{{Width: 16, Training: 1e9, Scoring: 1e9}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, teaching := 0., 0.
+	for _, row := range p.Trials {
+		own, teaching = own+row.CPU, teaching+row.Teaching
+		if (row.Teaching > 0) != strings.Contains(row.Label, "distilled") {
+			t.Errorf("%s has a teacher for %v operations", row.Label, row.Teaching)
+		}
+	}
+	if data := p.CPU - own; data <= 0 || data > 0.05*p.CPU || teaching != p.Teaching {
+		t.Errorf("rows take %v s of %v, teachers %v of %v", own, p.CPU, teaching, p.Teaching)
+	}
+}
