@@ -29,21 +29,23 @@ func TestMemory(t *testing.T) {
 		return string(seal(curveHeader{Format: curveFormat, Curve: c, Count: n}))
 	}
 	point := string(seal(Point{}))
-	files := map[string][]byte{
-		"empty lines":       hostile.Fill("", "\n", ""),
-		"empty objects":     hostile.Fill("", "{}\n", ""),
-		"records":           hostile.Fill("", string(record), ""),
-		"many keys":         seal(Record{Experiment: "e", Trial: "t", Keys: keys, Metric: "m", Status: StatusFailed, Note: "n"}),
-		"a nested record":   resealed(hostile.Fill(`{"keys":`, "[", "")),
-		"lists of keys":     resealed(hostile.Fill(`{"keys":[`, "[],", `[]]`)),
-		"items":             full(header, one),
-		"lines of nothing":  full(header, "\n"),
-		"bare choices":      append([]byte(header(1)), resealed(hostile.Fill(`{"id":"a","choices":[`, "{},", "{}]"))...),
-		"a quarter as many": append([]byte(header(1)), resealed([]byte(`{"id":"a","choices":[`+strings.Repeat("{},", 85_000)+"{}]"))...),
-		"items promised":    []byte(header(1 << 60)),
-		"many choices":      append([]byte(header(1)), item(Item{ID: "a", Choices: choices})...),
-		"points":            full(curve, point),
-		"points promised":   seal(curveHeader{Format: curveFormat, Count: 1 << 60}),
+	files := func() map[string][]byte {
+		return map[string][]byte{
+			"empty lines":       hostile.Fill("", "\n", ""),
+			"empty objects":     hostile.Fill("", "{}\n", ""),
+			"records":           hostile.Fill("", string(record), ""),
+			"many keys":         seal(Record{Experiment: "e", Trial: "t", Keys: keys, Metric: "m", Status: StatusFailed, Note: "n"}),
+			"a nested record":   resealed(hostile.Fill(`{"keys":`, "[", "")),
+			"lists of keys":     resealed(hostile.Fill(`{"keys":[`, "[],", `[]]`)),
+			"items":             full(header, one),
+			"lines of nothing":  full(header, "\n"),
+			"bare choices":      append([]byte(header(1)), resealed(hostile.Fill(`{"id":"a","choices":[`, "{},", "{}]"))...),
+			"a quarter as many": append([]byte(header(1)), resealed([]byte(`{"id":"a","choices":[`+strings.Repeat("{},", 85_000)+"{}]"))...),
+			"items promised":    []byte(header(1 << 60)),
+			"many choices":      append([]byte(header(1)), item(Item{ID: "a", Choices: choices})...),
+			"points":            full(curve, point),
+			"points promised":   seal(curveHeader{Format: curveFormat, Count: 1 << 60}),
+		}
 	}
 	readers := map[string]func(data []byte) error{
 		"records": func(data []byte) error { _, _, err := parseRecords("f", data); return err },
@@ -51,7 +53,7 @@ func TestMemory(t *testing.T) {
 		"curve":   func(data []byte) error { _, err := parseCurve("f", data); return err },
 	}
 	for name, read := range readers {
-		t.Run(name, func(t *testing.T) { hostile.Bounded(t, files, read) })
+		t.Run(name, func(t *testing.T) { hostile.Bounded(t, files(), read) })
 	}
 }
 

@@ -41,6 +41,11 @@ func (t *Tokenizer) setTokens(vocab vocabulary, added []addedToken, d decoding) 
 	return t.decodeAll(names, asIs, d)
 }
 
+// maxGaps is how many ids may stand for nothing in a vocabulary, besides as many
+// as there are tokens: a Llama 3 vocabulary cut down to a few words keeps its
+// special tokens from id 128,000 on.
+const maxGaps = 1 << 17
+
 // A nameTable holds the spelled token of each id.
 type nameTable map[int64]string
 
@@ -63,6 +68,9 @@ func (t *Tokenizer) decodeAll(names nameTable, asIs map[int64]bool, d decoding) 
 	ids := slices.Sorted(maps.Keys(names))
 	if len(ids) == 0 {
 		return errors.New("the vocabulary is empty")
+	}
+	if last := ids[len(ids)-1]; last > int64(2*len(ids)+maxGaps) {
+		return fmt.Errorf("token %q has id %d in a vocabulary of %d; ids stand side by side, with few gaps", names[last], last, len(ids))
 	}
 	t.tokens = make([]string, ids[len(ids)-1]+1)
 	t.names = make([]string, len(t.tokens))

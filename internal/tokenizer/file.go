@@ -175,8 +175,8 @@ func parseMerges(lines string) (mergeList, error) {
 			continue
 		}
 		left, right, ok := strings.Cut(line, " ")
-		if !ok {
-			return nil, fmt.Errorf("%d: %q is no pair of tokens", i, line)
+		if !ok || left == "" || right == "" {
+			return nil, fmt.Errorf("%d: %.100q is no pair of tokens", i, line)
 		}
 		merges = append(merges, [2]string{left, right})
 	}

@@ -1,13 +1,16 @@
 package tokenizer
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
-	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"plumb/internal/gguf"
+	"plumb/internal/hostile"
 )
 
 // Work is counted, not timed: twice the text may take little more than twice the steps.
@@ -76,16 +79,16 @@ func TestMemory(t *testing.T) {
 		fmt.Fprintf(&vocab, `"%x":%d,`, i, i)
 		fmt.Fprintf(&unigramRows, `["%x",-1],`, i)
 	}
-	const level = `"pre_tokenizer":{"type":"ByteLevel"},"added_tokens":[{"id":1000000,"content":"</s>","special":true}],`
-	const fuse = `"decoder":{"type":"Fuse"},"added_tokens":[{"id":1000000,"content":"</s>","special":true}],`
+	const level = `"pre_tokenizer":{"type":"ByteLevel"},"added_tokens":[{"id":200000,"content":"</s>","special":true}],`
+	const fuse = `"decoder":{"type":"Fuse"},"added_tokens":[{"id":200000,"content":"</s>","special":true}],`
 	longest := strings.Repeat("é", maxPiece/2)
 	inputs := map[string][]byte{
-		"dense vocabulary":  []byte(`{` + level + `"model":{"vocab":{` + vocab.String() + `"x":999999},"merges":[]}}`),
-		"characters":        []byte(`{` + fuse + `"model":{"vocab":{` + vocab.String() + `"x":999999},"merges":[]}}`),
+		"dense vocabulary":  []byte(`{` + level + `"model":{"vocab":{` + vocab.String() + `"x":199999},"merges":[]}}`),
+		"characters":        []byte(`{` + fuse + `"model":{"vocab":{` + vocab.String() + `"x":199999},"merges":[]}}`),
 		"unigram":           []byte(`{` + fuse + `"model":{"type":"Unigram","vocab":[` + unigramRows.String() + `["x",0]]}}`),
-		"merges":            fill(`{`+level+`"model":{"vocab":{"a":0},"merges":[`, `"a a",`, `"a a"]}}`),
-		"merges of pairs":   fill(`{`+level+`"model":{"vocab":{"a":0},"merges":[`, `["a",""],`, `["",""]]}}`),
-		"merges of nothing": fill(`{`+level+`"model":{"vocab":{"a":0},"merges":[`, `[],`, `[]]}}`),
+		"merges":            fill(`{`+strings.Replace(level, "200000", "1", 1)+`"model":{"vocab":{"a":0,"aa":2},"merges":[`, `"a a",`, `"a a"]}}`),
+		"merges of pairs":   fill(`{`+strings.Replace(level, "200000", "1", 1)+`"model":{"vocab":{"a":0,"aa":2},"merges":[`, `["a",""],`, `["",""]]}}`),
+		"merges of nothing": fill(`{`+strings.Replace(level, "200000", "1", 1)+`"model":{"vocab":{"a":0,"aa":2},"merges":[`, `[],`, `[]]}}`),
 		"rows of nothing":   fill(`{`+fuse+`"model":{"type":"Unigram","vocab":[`, `[],`, `[]]}}`),
 		"nesting":           fill(`{"normalizer":`, `{"normalizers":[`, ``),
 		"steps":             fill(`{"normalizer":{"type":"Sequence","normalizers":[`, `{},`, `{}]}}`),
@@ -94,46 +97,130 @@ func TestMemory(t *testing.T) {
 		"empty pieces":      fill("", "\x0a\x00", ""),
 		"llama2.c":          fill("\x05\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00<unk>", "\x00\x00\x00\x00\x00\x00\x00\x00", ""),
 	}
-	for name, data := range inputs {
-		t.Run(name, func(t *testing.T) {
-			if peak := peakMemory(func() { parseAny(data, nil) }); peak > 64<<20 {
-				t.Errorf("%d MiB for %d bytes", peak>>20, len(data))
-			}
-		})
-	}
+	hostile.Bounded(t, inputs, func(data []byte) error {
+		_, err := parseAny(data, nil)
+		return err
+	})
 	tok := parsedModel(t, tinyModel(2, keepSpaceRules...))
 	for _, text := range []string{strings.Repeat("中", size/3), strings.Repeat("▁", size/3), strings.Repeat("the ", size/4)} {
-		if peak := peakMemory(func() { tok.Encode(text) }); peak > 64<<20 {
+		if peak := hostile.Peak(func() { tok.Encode(text) }); peak > hostile.Most {
 			t.Errorf("%d MiB to encode 1 MiB of %q", peak>>20, text[:3])
 		}
 	}
 }
 
-// peakMemory returns how many bytes more of the heap were in use at any time,
-// looked at every millisecond.
-func peakMemory(run func()) uint64 {
-	defer debug.SetGCPercent(debug.SetGCPercent(25))
-	runtime.GC()
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	heap := func() uint64 {
-		metrics.Read(sample)
-		return sample[0].Value.Uint64()
+// Nor do the files that come in pairs, of 1 MiB each or both together, nor the
+// tokenizer that stands in a GGUF file.
+func TestMemoryOfPairs(t *testing.T) {
+	type pair struct {
+		vocab  []byte
+		merges string
+		config string
 	}
-	before, peak := heap(), uint64(0)
-	done, looked := make(chan bool), make(chan bool)
-	go func() {
-		defer close(looked)
-		for {
-			select {
-			case <-done:
-				return
-			case <-time.After(time.Millisecond):
-				peak = max(peak, heap())
+	half := func(before string, unit func(i int) string, after string) []byte {
+		data := []byte(before)
+		for i := 0; len(data) < hostile.Size/2; i++ {
+			data = append(data, unit(i)...)
+		}
+		return append(data, after...)
+	}
+	entry := func(i int) string { return fmt.Sprintf(`"%x":%d,`, i, i) }
+	good := half("{", entry, `"</s>":200000}`)
+	hostile.Bounded(t, map[string]pair{
+		"entries":         {hostile.FillEach("{", entry, `"</s>":200000}`), "", ""},
+		"one entry":       {hostile.Fill("{", `"a":0,`, `"a":0}`), "", ""},
+		"huge ids":        {hostile.FillEach("{", func(i int) string { return fmt.Sprintf(`"%x":%d,`, i, 1<<60+i) }, `"</s>":0}`), "", ""},
+		"nested":          {hostile.Fill(`{"a":`, "[", ""), "", ""},
+		"objects":         {hostile.Fill(`{"a":[`, "{},", "{}]}"), "", ""},
+		"empty lines":     {good, strings.Repeat("\n", hostile.Size/2), ""},
+		"merges":          {good, strings.Repeat("1 2\n", hostile.Size/8), ""},
+		"merges of none":  {good, strings.Repeat(" \n", hostile.Size/4), ""},
+		"merges alone":    {[]byte(`{"a":0}`), strings.Repeat(" \n", hostile.Size/2), ""},
+		"one long merge":  {[]byte(`{"a":0}`), strings.Repeat("a", hostile.Size/2) + " " + strings.Repeat("a", hostile.Size/2), ""},
+		"a nested config": {[]byte(`{"a":0}`), "", string(hostile.Fill(`{"bos_token":`, "[", ""))},
+		"a full config":   {[]byte(`{"a":0}`), "", string(hostile.FillEach("{", entry, `"bos_token":"a"}`))},
+	}, func(p pair) error {
+		dir := t.TempDir()
+		if err := errors.Join(os.WriteFile(filepath.Join(dir, "vocab.json"), p.vocab, 0o644), os.WriteFile(filepath.Join(dir, "merges.txt"), []byte(p.merges), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if p.config != "" {
+			if err := os.WriteFile(filepath.Join(dir, configFile), []byte(p.config), 0o644); err != nil {
+				t.Fatal(err)
 			}
 		}
-	}()
-	run()
-	close(done)
-	<-looked
-	return max(peak, before) - before
+		_, err := Load(dir)
+		return err
+	})
+}
+
+func TestMemoryOfGGUF(t *testing.T) {
+	texts := func(n int, text func(i int) string) []string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = text(i)
+		}
+		return all
+	}
+	short := func(i int) string { return fmt.Sprintf("%x", i) }
+	pairs := func(model string, tokens, merges []string, scores []float32) []byte {
+		all := []gguf.Pair{{Key: ggufModel, Value: model}, {Key: ggufPre, Value: "gpt-2"}, {Key: ggufTokens, Value: tokens}}
+		if merges != nil {
+			all = append(all, gguf.Pair{Key: ggufMerges, Value: merges})
+		}
+		if scores != nil {
+			all = append(all, gguf.Pair{Key: ggufTypes, Value: make([]int32, len(scores))})
+			all = append(all, gguf.Pair{Key: ggufScores, Value: scores})
+		}
+		all = append(all, gguf.Pair{Key: ggufEOS, Value: uint32(1)})
+		var data bytes.Buffer
+		if err := gguf.Write(&data, all, nil); err != nil {
+			t.Fatal(err)
+		}
+		return data.Bytes()
+	}
+	hostile.Bounded(t, map[string][]byte{
+		"tokens":       pairs("gpt2", texts(80_000, short), []string{}, nil),
+		"one token":    pairs("gpt2", texts(110_000, func(int) string { return "a" }), []string{}, nil),
+		"empty tokens": pairs("gpt2", texts(130_000, func(int) string { return "" }), []string{}, nil),
+		"merges":       pairs("gpt2", []string{"a", "</s>", "aa"}, texts(90_000, func(int) string { return "a a" }), nil),
+		"bare merges":  pairs("gpt2", []string{"a", "</s>", "aa"}, texts(110_000, func(int) string { return " " }), nil),
+		"pieces":       pairs("llama", texts(50_000, short), nil, make([]float32, 50_000)),
+		"long pieces":  pairs("llama", texts(15, func(i int) string { return strings.Repeat(short(i), 60_000/len(short(i))) }), nil, make([]float32, 15)),
+	}, func(data []byte) error {
+		_, err := parseGGUF(data)
+		return err
+	})
+}
+
+func parseGGUF(data []byte) (*Tokenizer, error) {
+	f, err := gguf.Parse("x.gguf", data)
+	if err != nil {
+		return nil, err
+	}
+	p, err := partsOfGGUF(f)
+	if err != nil {
+		return nil, err
+	}
+	return New(p)
+}
+
+// Whatever the metadata of a GGUF file say, they are refused or make a tokenizer.
+func FuzzGGUF(f *testing.F) {
+	for _, tok := range []*Tokenizer{trained(f), parsedModel(f, tinyModel(2, keepSpaceRules...)), parsedModel(f, tinyModel(1, keepSpaceRules...))} {
+		parts, err := tok.Parts()
+		if err != nil {
+			continue // there is no such kind in GGUF files
+		}
+		var data bytes.Buffer
+		if err := gguf.Write(&data, parts.GGUF(), nil); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if tok, err := parseGGUF(data); err == nil {
+			tryAll(t, tok)
+		}
+	})
 }
