@@ -20,8 +20,14 @@ func Load(path string, set ...string) (*Spec, error) {
 	return Parse(path, text, set...)
 }
 
+// maxSpec is the most bytes of a spec; the longest here has 4,302.
+const maxSpec = 1 << 16
+
 // Parse is Load for a text that is at hand; source names it in errors.
 func Parse(source string, text []byte, set ...string) (*Spec, error) {
+	if len(text) > maxSpec {
+		return nil, Problems{{Source: source, Message: fmt.Sprintf("a spec of %d bytes; at most %d are read", len(text), maxSpec)}}
+	}
 	doc, err := parse(source, text)
 	if err != nil {
 		return nil, err
