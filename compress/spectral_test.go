@@ -116,6 +116,7 @@ func TestDroppedSpectrumIsTheError(t *testing.T) {
 				var d mat.Dense
 				d.Sub(matrixOf(w), terms.truncation(rank))
 				near(t, name+"'s error", errorOf(&d), terms.energy(terms.values[rank:]), 1e-4)
+				near(t, name+"'s left vector", mat.Norm(terms.left.ColView(rank), 2), mat.Norm(terms.right.RowView(rank), 2), 1e-12)
 			}
 		}
 	}

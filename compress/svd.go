@@ -17,8 +17,8 @@ func init() {
 }
 
 // svd keeps the largest singular values of each matrix, W = U S Vᵀ, which is the
-// product of two thin matrices nearest to W (Eckart and Young 1936). The roots of
-// the kept values go to either side.
+// product of two thin matrices nearest to W (Eckart and Young 1936). Both vectors
+// of a term are made equally long.
 type svd struct{ ranks }
 
 // Needs asks for text only where ranks are searched by it.
@@ -68,20 +68,22 @@ func splitColumns(w, a *mat.Dense) (*terms, error) {
 	return t, nil
 }
 
-// balance gives the root of each value to either side.
+// balance makes both vectors of a term equally long. The values of a scaled w
+// tell nothing of their lengths, and steps of an optimiser suit only one.
 func (t *terms) balance() {
 	out, _ := t.left.Dims()
 	_, in := t.right.Dims()
-	for k, v := range t.values {
-		root := math.Sqrt(v)
-		if root == 0 {
+	for k := range t.values {
+		left, right := mat.Norm(t.left.ColView(k), 2), mat.Norm(t.right.RowView(k), 2)
+		if left == 0 || right == 0 {
 			continue
 		}
+		scale := math.Sqrt(right / left)
 		for i := range out {
-			t.left.Set(i, k, t.left.At(i, k)*root)
+			t.left.Set(i, k, t.left.At(i, k)*scale)
 		}
 		for j := range in {
-			t.right.Set(k, j, t.right.At(k, j)/root)
+			t.right.Set(k, j, t.right.At(k, j)/scale)
 		}
 	}
 }
