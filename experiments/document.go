@@ -33,8 +33,33 @@ func parse(source string, text []byte) (*document, error) {
 	if err := toml.Unmarshal(text, &d.root); err != nil {
 		return nil, Problems{syntaxProblem(source, err)}
 	}
+	if deeper(d.root, mostNested) {
+		return nil, Problems{{Source: source, Message: fmt.Sprintf("tables and lists are nested more than %d deep", mostNested)}}
+	}
 	d.locate(text)
 	return d, nil
+}
+
+// mostNested is how deep the tables and lists of a spec may lie in each other.
+const mostNested = 16
+
+// deeper says that tables and lists are nested more than depth deep in value.
+func deeper(value any, depth int) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, inner := range v {
+			if depth == 0 || deeper(inner, depth-1) {
+				return true
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			if depth == 0 || deeper(inner, depth-1) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func syntaxProblem(source string, err error) Problem {

@@ -56,6 +56,10 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// mostProblems is how many mistakes are named; what else is wrong shows when these
+// are mended.
+const mostProblems = 100
+
 // report collects problems while a document is checked.
 type report struct {
 	doc   *document
@@ -76,12 +80,18 @@ func (r *report) at(path, format string, args ...any) {
 	if where.as != "" {
 		shown = where.as
 	}
-	p := Problem{Source: where.source, Line: where.line, Col: where.col, Path: shown, Message: fmt.Sprintf(format, args...)}
 	r.bad[path] = true
+	if len(r.found) > mostProblems {
+		return
+	}
+	p := Problem{Source: where.source, Line: where.line, Col: where.col, Path: shown, Message: fmt.Sprintf(format, args...)}
 	for _, known := range r.found {
 		if known.Source == p.Source && known.Line == p.Line && known.Col == p.Col && known.Path == p.Path {
 			return
 		}
+	}
+	if len(r.found) == mostProblems {
+		p = Problem{Source: r.doc.source, Message: fmt.Sprintf("more than %d mistakes; the others are not named", mostProblems)}
 	}
 	r.found = append(r.found, p)
 }

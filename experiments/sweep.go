@@ -40,6 +40,10 @@ func (s *Spec) points(r *report) []point {
 	checkDistinct(axes, r)
 	all := []point{{}}
 	for _, a := range axes {
+		if len(all)*len(a.values) > maxTrials {
+			r.at("sweep", "the sweep has more than %d combinations", maxTrials)
+			return nil
+		}
 		var next []point
 		for _, p := range all {
 			for _, value := range a.values {
@@ -47,16 +51,12 @@ func (s *Spec) points(r *report) []point {
 			}
 		}
 		all = next
-		if len(all) > maxTrials {
-			r.at("sweep", "the sweep has more than %d combinations", maxTrials)
-			return nil
-		}
 	}
 	return all
 }
 
 // maxTrials bounds what a mistyped range can ask for.
-const maxTrials = 100_000
+const maxTrials = 10_000
 
 func (p point) with(a axis, values []choice) point {
 	p = point{slices.Clone(p.keys), slices.Clone(p.paths), slices.Clone(p.chosen)}

@@ -49,6 +49,10 @@ func (s *Spec) Trials() []*Trial {
 func (s *Spec) trials(r *report) []*Trial {
 	var all []*Trial
 	points, recipes := s.points(r), s.recipes(r)
+	if n := len(points) * (1 + len(recipes)) * len(s.Seeds); n > maxTrials {
+		r.at("seeds", "%d trials: points of the sweep, recipes and seeds make at most %d", n, maxTrials)
+		return nil
+	}
 	for _, p := range points {
 		for _, shared := range s.withRecipes(s.trial(p, r), recipes) {
 			for _, seed := range s.Seeds {
