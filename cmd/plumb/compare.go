@@ -121,8 +121,14 @@ func readScored(a *app, path string, names []string, o evalOptions) (scored, err
 		return nil, err
 	}
 	defer e.meter.finish()
-	if _, err := e.run(); err != nil {
+	scores, err := e.run()
+	if err != nil {
 		return nil, err
+	}
+	for _, s := range scores {
+		if s.Status != results.StatusOK && slices.Contains(names, s.Task) {
+			return nil, fmt.Errorf("%s cannot be compared by %s: %s; name tasks without it", path, s.Task, s.Note)
+		}
 	}
 	return e.items, nil
 }
