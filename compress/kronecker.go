@@ -162,42 +162,16 @@ func (k *kronecker) compare(notes Notes, w *model.Dense) error {
 // all matrices that have them as rows or columns and are to be replaced.
 func (k *kronecker) orderHidden(m *model.Model, at map[string]*kronecker) (*model.Model, error) {
 	replaced := map[string]model.Linear{}
-	blocks := map[int]map[string]*model.Dense{}
-	for _, s := range m.Slots() {
-		_, part, _ := strings.Cut(strings.TrimPrefix(s.Name, "blocks."), ".")
-		if d, ok := s.Matrix.(*model.Dense); ok && s.Block >= 0 && strings.HasPrefix(part, "ffn.") {
-			if blocks[s.Block] == nil {
-				blocks[s.Block] = map[string]*model.Dense{}
-			}
-			blocks[s.Block][part] = d
-		}
+	blocks, want := denseParts(m), 2
+	if m.Config().Gated() {
+		want = 3
 	}
 	for b := range m.Config().BlockCount() {
-		all := blocks[b]
-		want := 2
-		if m.Config().Gated() {
-			want = 3
-		}
-		if len(all) != want { // another is in a form, whose rows cannot be moved
+		prefix := fmt.Sprintf("blocks.%d.", b)
+		if len(blocks[b]) != want { // another is in a form, whose rows cannot be moved
 			continue
 		}
-		prefix := fmt.Sprintf("blocks.%d.", b)
-		var views []*view
-		for _, part := range ffn {
-			one := at[prefix+part]
-			if one == nil {
-				continue
-			}
-			d := all[part]
-			o := naturalOrder(d.Out, d.In)
-			switch {
-			case one.fixed.M2*one.fixed.N2 > mostB:
-			case part == "ffn.down" && one.fixed.N2 > 1:
-				views = append(views, columnsView(d, *one.fixed, o))
-			case part != "ffn.down" && one.fixed.M2 > 1:
-				views = append(views, rowsView(d, *one.fixed, o))
-			}
-		}
+		views := hiddenViews(blocks[b], func(part string) *kronecker { return at[prefix+part] })
 		if len(views) == 0 {
 			continue
 		}
@@ -209,27 +183,72 @@ func (k *kronecker) orderHidden(m *model.Model, at map[string]*kronecker) (*mode
 		if err != nil {
 			return nil, err
 		}
-		for part, d := range all {
-			o, side := order{to, natural(d.In)}, 0
-			if part == "ffn.down" {
-				o, side = order{natural(d.Out), to}, 1
-			}
-			moved := &model.Dense{Out: d.Out, In: d.In, Weight: ordered(d, o), Bias: slices.Clone(d.Bias)}
-			for i, v := range d.Bias {
-				moved.Bias[o.rows[i]] = v
-			}
-			replaced[prefix+part] = moved
+		for part, d := range blocks[b] {
+			replaced[prefix+part] = moved(d, part, to)
 			if one := at[prefix+part]; one != nil {
-				one.folded[side] = true
-				if side == 0 {
-					one.origin.rows = inverse(to)
-				} else {
-					one.origin.columns = inverse(to)
-				}
+				one.fold(part, to)
 			}
 		}
 	}
 	return m.With(replaced)
+}
+
+// denseParts are the dense matrices of feed-forward parts, by block and name.
+func denseParts(m *model.Model) map[int]map[string]*model.Dense {
+	blocks := map[int]map[string]*model.Dense{}
+	for _, s := range m.Slots() {
+		_, part, _ := strings.Cut(strings.TrimPrefix(s.Name, "blocks."), ".")
+		if d, ok := s.Matrix.(*model.Dense); ok && s.Block >= 0 && strings.HasPrefix(part, "ffn.") {
+			if blocks[s.Block] == nil {
+				blocks[s.Block] = map[string]*model.Dense{}
+			}
+			blocks[s.Block][part] = d
+		}
+	}
+	return blocks
+}
+
+// hiddenViews are how the matrices of a block that are to be replaced see the order
+// of its hidden units.
+func hiddenViews(parts map[string]*model.Dense, at func(part string) *kronecker) (views []*view) {
+	for _, part := range ffn {
+		one := at(part)
+		if one == nil {
+			continue
+		}
+		d := parts[part]
+		o := naturalOrder(d.Out, d.In)
+		switch {
+		case one.fixed.M2*one.fixed.N2 > mostB:
+		case part == "ffn.down" && one.fixed.N2 > 1:
+			views = append(views, columnsView(d, *one.fixed, o))
+		case part != "ffn.down" && one.fixed.M2 > 1:
+			views = append(views, rowsView(d, *one.fixed, o))
+		}
+	}
+	return views
+}
+
+// moved is a matrix of a feed-forward part with its hidden units in another order.
+func moved(d *model.Dense, part string, to []int32) *model.Dense {
+	o := order{to, natural(d.In)}
+	if part == "ffn.down" {
+		o = order{natural(d.Out), to}
+	}
+	m := &model.Dense{Out: d.Out, In: d.In, Weight: ordered(d, o), Bias: slices.Clone(d.Bias)}
+	for i, v := range d.Bias {
+		m.Bias[o.rows[i]] = v
+	}
+	return m
+}
+
+// fold notes that the hidden units of the matrix are in another order.
+func (k *kronecker) fold(part string, to []int32) {
+	if part == "ffn.down" {
+		k.folded[1], k.origin.columns = true, inverse(to)
+	} else {
+		k.folded[0], k.origin.rows = true, inverse(to)
+	}
 }
 
 // rearranged returns R(W) [m2·n2, m1·n1] transposed: row (u, v) has the weights that

@@ -135,16 +135,35 @@ var searchShares = []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
 // below one loss for all, the lowest that the budget allows (ASVD's search, Yuan
 // et al. 2023, section 3.4).
 func (c *candidates) byLoss() (map[string]int, error) {
-	type choice struct {
-		rank int
-		loss float64
+	choices, losses, err := c.choices()
+	if err != nil {
+		return nil, err
 	}
-	choices := make([][]choice, len(c.places))
-	var losses []float64
+	slices.Sort(losses)
+	at := sort.Search(len(losses), func(i int) bool {
+		_, weights := c.under(choices, losses[i])
+		return weights <= c.budget
+	})
+	if at == len(losses) {
+		return nil, fmt.Errorf("the budget of %.0f weights is below what the least share tried, %v, leaves", c.budget, searchShares[0])
+	}
+	ranks, _ := c.under(choices, losses[at])
+	return ranks, nil
+}
+
+// A rankChoice is a rank that a matrix may get, and the loss with it.
+type rankChoice struct {
+	rank int
+	loss float64
+}
+
+// choices tries each share for each matrix, and returns all losses too.
+func (c *candidates) choices() (all [][]rankChoice, losses []float64, err error) {
+	all = make([][]rankChoice, len(c.places))
 	for i, p := range c.places {
 		w, t, err := c.terms(p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, share := range searchShares {
 			rank, err := rankFor(w.Out, w.In, share)
@@ -153,41 +172,32 @@ func (c *candidates) byLoss() (map[string]int, error) {
 			}
 			l, _, err := t.at(w, rank)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			loss, err := c.loss(p.Name, l)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			choices[i], losses = append(choices[i], choice{rank, loss}), append(losses, loss)
+			all[i], losses = append(all[i], rankChoice{rank, loss}), append(losses, loss)
 		}
 	}
-	slices.Sort(losses)
-	under := func(limit float64) (ranks map[string]int, weights float64) {
-		ranks = map[string]int{}
-		for i, p := range c.places {
-			out, in := p.Matrix.Shape()
-			rank := min(out, in)
-			for _, one := range choices[i] {
-				if one.loss <= limit {
-					rank = one.rank
-					break
-				}
-			}
-			ranks[p.Name] = rank
-			weights += c.cost(p, rank)
+	return all, losses, nil
+}
+
+// under gives each matrix its first choice that stays below the limit, or its full
+// rank, and returns what weights they have.
+func (c *candidates) under(choices [][]rankChoice, limit float64) (ranks map[string]int, weights float64) {
+	ranks = map[string]int{}
+	for i, p := range c.places {
+		out, in := p.Matrix.Shape()
+		rank := min(out, in)
+		if first := slices.IndexFunc(choices[i], func(one rankChoice) bool { return one.loss <= limit }); first >= 0 {
+			rank = choices[i][first].rank
 		}
-		return ranks, weights
+		ranks[p.Name] = rank
+		weights += c.cost(p, rank)
 	}
-	at := sort.Search(len(losses), func(i int) bool {
-		_, weights := under(losses[i])
-		return weights <= c.budget
-	})
-	if at == len(losses) {
-		return nil, fmt.Errorf("the budget of %.0f weights is below what the least share tried, %v, leaves", c.budget, searchShares[0])
-	}
-	ranks, _ := under(losses[at])
-	return ranks, nil
+	return ranks, weights
 }
 
 // loss is that of the calibration text with another matrix at a place, in nats
