@@ -127,3 +127,23 @@ func withField(row, key string, full [3]string) []byte {
 	room := MaxLineBytes - 2 - len(begin) - len(full[2])
 	return []byte(begin + strings.Repeat(full[1], room/len(full[1])) + full[2] + "}\n")
 }
+
+// Neither does a file that states tasks, at the size that one may have.
+func TestMemoryOfStatedTasks(t *testing.T) {
+	fill := func(before, unit, after string) []byte {
+		return []byte(before + strings.Repeat(unit, (maxStatedBytes-len(before)-len(after))/len(unit)) + after)
+	}
+	hostile.Bounded(t, map[string][]byte{
+		"tasks":          fill("", "[[task]]\n", ""),
+		"unknown tasks":  fill("", "[[x]]\n", ""),
+		"nested keys":    fill("", "a.", "a = 1"),
+		"nested lists":   fill("x = ", "[", ""),
+		"inline tables":  fill("x = ", "{a=", ""),
+		"choices":        fill("[[task]]\nchoices = [", `"",`, `""]`),
+		"a long context": fill("[[task]]\nname = \"a\"\ncontext = \"", "{{a}}", "\""),
+		"open braces":    fill("[[task]]\nname = \"a\"\ncontext = \"", "{", "\""),
+	}, func(text []byte) error {
+		_, err := ParseStated(text)
+		return err
+	})
+}
