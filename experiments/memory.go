@@ -12,7 +12,7 @@ const baseMemory = 45 << 20
 
 // A footprint is the memory that the largest stages of a run take, in bytes.
 type footprint struct {
-	training int    // of the largest training
+	training int    // of the largest stage that trains or compresses
 	trial    string // whose it is
 	stream   int    // of token ids
 }
@@ -27,6 +27,8 @@ func (f *footprint) add(n *node, src *sources) error {
 		return err
 	case TrainStage:
 		f.train(t.Settings.Train.Memory(t.Shape).Total, t)
+	case CompressStage:
+		f.train(compressMemory(t, n.stage != nil && n.stage.Step.Calibrates()), t)
 	case HealStage:
 		total := t.Settings.Train.Memory(t.Shape).Total
 		if n.stage != nil {
@@ -40,7 +42,18 @@ func (f *footprint) add(n *node, src *sources) error {
 	return nil
 }
 
-// train counts a training of some bytes.
+// compressMemory is about what a stage that compresses takes, in bytes: the model
+// before and after, the matrix at work in float64, and of a calibration text the
+// stream and the inputs of a feed-forward part, of both models.
+func compressMemory(t *Trial, calibrates bool) int {
+	bytes := 4 * 4 * t.Shape.Params().Total
+	if calibrates {
+		bytes += 4 * 2 * t.Calibration.Tokens * (t.Shape.Width + t.Shape.Hidden)
+	}
+	return bytes
+}
+
+// train counts a stage of some bytes.
 func (f *footprint) train(total int, t *Trial) {
 	if total > f.training {
 		f.training, f.trial = total, t.Label()

@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// ForgetPeak lets RecentPeak start anew and reports whether it can.
+// ForgetPeak lets RecentPeak start anew and reports whether it can. PeakMemory
+// still knows.
 func ForgetPeak() bool {
+	forgotten.Store(int64(PeakMemory()))
 	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil
 }
 

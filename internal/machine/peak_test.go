@@ -15,6 +15,9 @@ func TestRecentPeak(t *testing.T) {
 	large := RecentPeak()
 	debug.FreeOSMemory()
 	ForgetPeak()
+	if PeakMemory() < large {
+		t.Errorf("%d bytes at the peak of all, %d before it was forgotten", PeakMemory(), large)
+	}
 	small, now := RecentPeak(), Resident()
 	if large < bytes || small > large-bytes/2 || now > small+1<<20 {
 		t.Errorf("%d bytes at the peak with an array of %d, %d after it was dropped, %d now", large, bytes, small, now)

@@ -4,6 +4,7 @@ package machine
 
 import (
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -24,8 +25,12 @@ func PeakMemory() int {
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0
 	}
-	if runtime.GOOS == "darwin" { // bytes there, KiB elsewhere
-		return int(u.Maxrss)
+	peak := int(u.Maxrss)
+	if runtime.GOOS != "darwin" { // KiB; bytes there
+		peak <<= 10
 	}
-	return int(u.Maxrss) << 10
+	return max(peak, int(forgotten.Load()))
 }
+
+// forgotten is the highest peak that ForgetPeak made the system forget, in bytes.
+var forgotten atomic.Int64
