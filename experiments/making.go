@@ -85,12 +85,23 @@ func (m *Making) Foresee() ([]Foreseen, error) {
 	}
 	have := Options{}.availableMemory()
 	for _, f := range all {
-		if need := f.Memory + baseMemory; have > 0 && f.Memory > 0 && need > have {
-			return all, &EnvironmentError{fmt.Errorf("stage %q needs about %d MB of memory and %d are available; a smaller batch= needs less, down to one row of %d tokens",
-				f.Step.Stage.Name, need>>20, have>>20, m.Model.Context())}
+		bytes, help := m.memory(f)
+		if need := bytes + baseMemory; have > 0 && need > have {
+			return all, &EnvironmentError{fmt.Errorf("stage %q needs about %d MB of memory and %d are available; %s", f.Step.Stage.Name, need>>20, have>>20, help)}
 		}
 	}
 	return all, nil
+}
+
+// memory is what a step takes, in bytes, and what would take less.
+func (m *Making) memory(f Foreseen) (bytes int, help string) {
+	switch {
+	case f.Step.Trains():
+		return f.Memory, fmt.Sprintf("a smaller batch= needs less, down to one row of %d tokens", m.Model.Context())
+	case f.Step.Calibrates():
+		return compressMemory(m.Model.Config(), m.Tokens), "a shorter calibration text needs less"
+	}
+	return compressMemory(m.Model.Config(), 0), "a smaller model is needed"
 }
 
 // ID names all that the result depends on, as that of the last stage. The text

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"plumb/arch"
 	"plumb/internal/machine"
 )
 
@@ -28,7 +29,11 @@ func (f *footprint) add(n *node, src *sources) error {
 	case TrainStage:
 		f.train(t.Settings.Train.Memory(t.Shape).Total, t)
 	case CompressStage:
-		f.train(compressMemory(t, n.stage != nil && n.stage.Step.Calibrates()), t)
+		tokens := 0
+		if n.stage != nil && n.stage.Step.Calibrates() {
+			tokens = t.Calibration.Tokens
+		}
+		f.train(compressMemory(t.Shape, tokens), t)
 	case HealStage:
 		total := t.Settings.Train.Memory(t.Shape).Total
 		if n.stage != nil {
@@ -42,15 +47,11 @@ func (f *footprint) add(n *node, src *sources) error {
 	return nil
 }
 
-// compressMemory is about what a stage that compresses takes, in bytes: the model
+// compressMemory is about what a step that compresses takes, in bytes: the model
 // before and after, the matrix at work in float64, and of a calibration text the
 // stream and the inputs of a feed-forward part, of both models.
-func compressMemory(t *Trial, calibrates bool) int {
-	bytes := 4 * 4 * t.Shape.Params().Total
-	if calibrates {
-		bytes += 4 * 2 * t.Calibration.Tokens * (t.Shape.Width + t.Shape.Hidden)
-	}
-	return bytes
+func compressMemory(shape arch.Config, tokens int) int {
+	return 4*4*shape.Params().Total + 4*2*tokens*(shape.Width+shape.Hidden)
 }
 
 // train counts a stage of some bytes.
