@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"plumb/results"
@@ -115,6 +116,63 @@ func TestSpeed(t *testing.T) {
 	if err != nil || fourth.repeats != 0 || !strings.Contains(said, "--retime") {
 		t.Errorf("under other conditions: %d repetitions, said %q, %v", fourth.repeats, said, err)
 	}
+}
+
+// A disk that is full while models are timed stops the run and harms nothing: the
+// next one makes up for what is missing. A file that cannot be read is named, and
+// once it is removed the rounds give it back.
+func TestSpeedOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	spec, out, timer := timedSpec(t), t.TempDir(), &sundial{}
+	run := func(d disk) error {
+		_, err := Run(t.Context(), spec, Options{Out: out, Jobs: 1, Timer: func(int) Timer { return timer }, disk: d})
+		return err
+	}
+	for _, full := range []struct {
+		file  string
+		after int // operations
+	}{{roundsFile, 0}, {roundsFile, 1}, {roundsFile, 5}, {speedFileName, 0}} {
+		n := 0
+		err := run(disk{fault: func(_, path string) error {
+			if filepath.Base(path) == full.file {
+				if n++; n > full.after {
+					return syscall.ENOSPC
+				}
+			}
+			return nil
+		}})
+		var refusal *EnvironmentError
+		if !errors.As(err, &refusal) || !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s, full after %d: %v", full.file, full.after, err)
+		}
+	}
+	if err := run(disk{}); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(out, spec.Name)
+	checkTimedReport(t, folder)
+	path := filepath.Join(folder, speedFileName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, broken := range []string{"", "{", "[]", string(whole[:len(whole)/2]), `{"records":[{}]}`} {
+		if err := os.WriteFile(path, []byte(broken), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		report, err := ReadReport(folder)
+		if err != nil || len(report.Problems) != 1 || !strings.Contains(report.Problems[0].Error(), "remove it and run the spec again") {
+			t.Errorf("%.20q: %v, %v", broken, report.Problems, err)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	before := timer.repeats
+	if err := run(disk{}); err != nil || timer.repeats != before {
+		t.Errorf("%v after %d repetitions more", err, timer.repeats-before)
+	}
+	checkTimedReport(t, folder)
 }
 
 // tear leaves half a line at the end of a file, as a crash does.
