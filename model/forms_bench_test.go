@@ -162,7 +162,7 @@ func benchForm(kind string, out, in int, bias []float32) Linear {
 	sparse := &Dense{Out: out, In: in, Weight: make([]float32, out*in), Bias: bias}
 	switch kind {
 	case "int8":
-		return must(NewInt8(signed, scales(out), 0, nil, bias, out, in))
+		return must(newInt8(signed, scales(out), 0, nil, bias, out, in))
 	case "int4":
 		return must(NewIntGroups(4, 128, q, scales(out*kernels.Groups(in, 128)), nil, true, bias, out, in))
 	case "w8a8":

@@ -38,24 +38,6 @@ func IntForm(bits, group int, zero, half bool) Form {
 	return &intForm{Bits: bits, Group: group, Zero: zero, Half: half}
 }
 
-// NewInt8 returns the matrix [out, in] scale·(q-zero) of 8 bits with a scale for
-// each group of inputs of a row [out, ceil(in/group)], or for each row where
-// group is 0. zero is as long as the scales, or nil for 0. It takes what
-// NewIntGroups takes otherwise.
-func NewInt8(q []int8, scales []float32, group int, zero []int8, bias []float32, out, in int) (*Int, error) {
-	up := func(x []int8) []uint8 {
-		if x == nil {
-			return nil
-		}
-		y := make([]uint8, len(x))
-		for i, v := range x {
-			y[i] = uint8(int(v) + 128)
-		}
-		return y
-	}
-	return NewIntGroups(8, group, up(q), scales, up(zero), false, bias, out, in)
-}
-
 // NewIntGroups returns the matrix [out, in] scale·(q-zero) of 2 to 8 bits: q
 // [out, in] is below 2^bits, scales [out, ceil(in/group)] are finite, and zero is
 // as long as they are, or nil for 2^(bits-1) everywhere, the middle. group is a

@@ -242,7 +242,7 @@ func TestFormsRefuseNonsense(t *testing.T) {
 func TestConstructorsRefuse(t *testing.T) {
 	d := &Dense{Out: 2, In: 8, Weight: numbers(16)}
 	for name, make := range map[string]func() error{
-		"int8 length": func() error { _, err := NewInt8([]int8{1, 2}, []float32{1}, 0, nil, nil, 1, 3); return err },
+		"int8 length": func() error { _, err := newInt8([]int8{1, 2}, []float32{1}, 0, nil, nil, 1, 3); return err },
 		"number": func() error {
 			_, err := NewIntGroups(2, 0, []uint8{4}, []float32{1}, nil, false, nil, 1, 1)
 			return err
@@ -272,4 +272,22 @@ func TestHalvesRoundToNearest(t *testing.T) {
 			}
 		}
 	}
+}
+
+// newInt8 returns the matrix [out, in] scale·(q-zero) of 8 bits with a scale for
+// each group of inputs of a row [out, ceil(in/group)], or for each row where
+// group is 0. zero is as long as the scales, or nil for 0. It takes what
+// NewIntGroups takes otherwise.
+func newInt8(q []int8, scales []float32, group int, zero []int8, bias []float32, out, in int) (*Int, error) {
+	up := func(x []int8) []uint8 {
+		if x == nil {
+			return nil
+		}
+		y := make([]uint8, len(x))
+		for i, v := range x {
+			y[i] = uint8(int(v) + 128)
+		}
+		return y
+	}
+	return NewIntGroups(8, group, up(q), scales, up(zero), false, bias, out, in)
 }

@@ -132,15 +132,6 @@ func (a *Asm) Or(dst, x, y Vec) { a.three("VORPS", 0x4EA01C00, dst, x, y) }
 // Xor sets dst to the bits in which x and y differ.
 func (a *Asm) Xor(dst, x, y Vec) { a.three("VXORPS", 0x6E201C00, dst, x, y) }
 
-// AndNot sets dst to the bits of y that x lacks.
-func (a *Asm) AndNot(dst, x, y Vec) {
-	if a.amd64() {
-		a.three("VANDNPS", 0, dst, x, y)
-	} else {
-		a.three("", 0x4E601C00, dst, y, x)
-	}
-}
-
 // IntAdd sets dst = x + y in int32.
 func (a *Asm) IntAdd(dst, x, y Vec) { a.three("VPADDD", 0x4EA08400, dst, x, y) }
 

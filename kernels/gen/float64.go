@@ -28,36 +28,8 @@ func (a *Asm) widen(lo, hi, x int) {
 	}
 }
 
-// Narrow is the inverse of Widen, rounding to nearest. dst may not be lo or hi.
-func (a *Asm) Narrow(dst, lo, hi W) {
-	parts := a.T.Parts()
-	both := append(lo.natives(parts), hi.natives(parts)...)
-	for part, r := range dst.natives(parts) {
-		a.narrow(r, both[2*part], both[2*part+1])
-	}
-}
-
-func (a *Asm) narrow(dst, lo, hi int) {
-	switch a.T.Name {
-	case "avx512":
-		a.Ins("VCVTPD2PS Z%d, Y31", hi)
-		a.Ins("VCVTPD2PS Z%d, Y%d", lo, dst)
-		a.Ins("VINSERTF32X8 $1, Y31, Z%d, Z%d", dst, dst)
-	case "avx2":
-		a.Ins("VCVTPD2PSY Y%d, X15", hi)
-		a.Ins("VCVTPD2PSY Y%d, X%d", lo, dst)
-		a.Ins("VINSERTF128 $1, X15, Y%d, Y%d", dst, dst)
-	default:
-		a.word(0x0E616800, dst, lo, 0)
-		a.word(0x4E616800, dst, hi, 0)
-	}
-}
-
 // Add64 is Add in float64.
 func (a *Asm) Add64(dst, x, y Vec) { a.three("VADDPD", 0x4E60D400, dst, x, y) }
-
-// Sub64 is Sub in float64.
-func (a *Asm) Sub64(dst, x, y Vec) { a.three("VSUBPD", 0x4EE0D400, dst, x, y) }
 
 // Mul64 is Mul in float64.
 func (a *Asm) Mul64(dst, x, y Vec) { a.three("VMULPD", 0x6E60DC00, dst, x, y) }

@@ -33,15 +33,6 @@ func (a *Asm) arg(name string) string {
 	return fmt.Sprintf("%s+%d(FP)", name, offset)
 }
 
-// StoreArg stores r in a parameter, which serves as a variable in memory.
-func (a *Asm) StoreArg(name string, r Reg) {
-	if a.amd64() {
-		a.Ins("MOVQ %s, %s", a.Reg(r), a.arg(name))
-	} else {
-		a.Ins("MOVD %s, %s", a.Reg(r), a.arg(name))
-	}
-}
-
 // SetImm sets dst to value. Like Move, AddImm, AddReg, SubReg and ShiftImm it
 // works on 64-bit registers.
 func (a *Asm) SetImm(dst Reg, value int) {
