@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,6 +30,7 @@ type Origin struct {
 const (
 	originFile   = "origin.json"
 	originFormat = "plumb-origin-1"
+	mostOrigin   = 1 << 20 // bytes
 )
 
 // Write puts o beside the weights in dir.
@@ -44,19 +46,29 @@ func (o Origin) Write(dir string) error {
 // ReadOrigin reads what stands beside the weights in dir; nil where nothing does.
 func ReadOrigin(dir string) (*Origin, error) {
 	path := filepath.Join(dir, originFile)
-	text, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a model may be a single file
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, mostOrigin+1))
+	if err != nil {
+		return nil, err
+	}
 	var o Origin
-	if err == nil {
+	if len(text) > mostOrigin {
+		err = fmt.Errorf("more than the %d bytes that it may have", mostOrigin)
+	} else {
 		err = json.Unmarshal(text, &o)
 	}
 	if err == nil && o.Format != originFormat {
 		err = fmt.Errorf("format %q is not %q of this version", o.Format, originFormat)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w; make the model again, or remove the file if the model was trained here", path, err)
 	}
 	return &o, nil
 }
