@@ -34,6 +34,7 @@ type Making struct {
 	Progress  func(step, done, all int)
 	Note      func(string) // about what is as it should be, but may surprise
 
+	disk        disk
 	stages      []*Stage // of the steps, as a spec would have them
 	store       *store
 	learn       *corpus.Stream
@@ -137,7 +138,7 @@ func (m *Making) Run(ctx context.Context) (*model.Model, []Made, error) {
 }
 
 func (m *Making) run(ctx context.Context) (*model.Model, []Made, error) {
-	m.store = openStore(m.Folder, disk{})
+	m.store = openStore(m.Folder, m.disk)
 	if err := m.read(ctx); err != nil {
 		return nil, nil, err
 	}

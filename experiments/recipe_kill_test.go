@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -232,6 +233,57 @@ func TestDamagedMaking(t *testing.T) {
 	two, made, err := making.Run(context.Background())
 	if err != nil || notes != 1 || len(made) != 2 || hashModel(one) != hashModel(two) {
 		t.Errorf("%v, %d notes, %d steps told of", err, notes, len(made))
+	}
+}
+
+// For every k, the k-th operation on files of a making fails. The error says what
+// the system refused, and the same making goes on to the same model.
+func TestMakingOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	recipe, err := ReadRecipe("svd keep=0.5 | heal tokens=256 batch=128 | rtn bits=4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := compositionsSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.New(spec.Trials()[0].Shape, model.Init{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(t.TempDir(), "text.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("the cat sat on the mat\n", 200)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	making := func(folder string, d disk) *Making {
+		return &Making{
+			Recipe: recipe, Model: m, Tokenizer: tokenizer.Bytes(), Training: train.Defaults(), Text: corpus.Documents(text, "file"), Seed: 3,
+			Folder: folder, Note: func(string) {}, Progress: func(step, done, all int) {}, disk: d,
+		}
+	}
+	count := 0
+	want, _, err := making(t.TempDir(), disk{fault: func(string, string) error { count++; return nil }}).Run(t.Context())
+	if err != nil || count < 6 {
+		t.Fatalf("%v after %d operations", err, count)
+	}
+	for k := 1; k <= count; k++ {
+		folder, n := t.TempDir(), 0
+		full := disk{fault: func(string, string) error {
+			if n++; n == k {
+				return syscall.ENOSPC
+			}
+			return nil
+		}}
+		_, _, err := making(folder, full).Run(t.Context())
+		var refusal *EnvironmentError
+		if !errors.As(err, &refusal) || !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("operation %d of %d: %v", k, count, err)
+		}
+		got, made, err := making(folder, disk{}).Run(t.Context())
+		if err != nil || len(made) != len(recipe.Steps) || hashModel(got) != hashModel(want) {
+			t.Errorf("after operation %d: %d steps told of, %v", k, len(made), err)
+		}
 	}
 }
 
