@@ -8,6 +8,7 @@ type Memory struct {
 	Activations int `json:"activations"` // of the layers, kept from forward to backward
 	Scratch     int `json:"scratch"`     // one layer's gradients on their way back
 	Logits      int `json:"logits"`      // of some tokens at a time, which become their own gradients
+	Panels      int `json:"panels"`      // matrices in the order of their products, where a step takes several passes
 	Total       int `json:"total"`
 }
 
@@ -51,6 +52,30 @@ func (c Config) trainMemory(rows, context, kept int) Memory {
 	m.Total = m.Weights + m.Gradients + m.Optimizer + m.Activations + m.Scratch + m.Logits
 	return m
 }
+
+// PanelMemory returns the bytes of all matrices that tokens are multiplied with,
+// once in the order of the product and once in that of its gradient, filled up to
+// panels of panelColumns.
+func (c Config) PanelMemory() int {
+	floats := 0
+	add := func(out, in int) { floats += filledUp(out)*in + out*filledUp(in) }
+	for _, m := range c.Matrices()[1:] {
+		add(m.Out, m.In)
+	}
+	if c.TiedHead {
+		add(c.Vocab, c.TokenWidth())
+	}
+	if c.Projected() {
+		add(c.Width, c.TokenWidth())
+		add(c.TokenWidth(), c.Width)
+	}
+	return floats * f32Bytes
+}
+
+// panelColumns is what kernels fill columns up to a multiple of.
+const panelColumns = 16
+
+func filledUp(cols int) int { return (cols + panelColumns - 1) / panelColumns * panelColumns }
 
 // keptAlways returns the floats of a token that no layer can do without: the
 // residual stream that it is given.

@@ -10,35 +10,40 @@ import "fmt"
 // an element is one chain of fused multiply-adds over the summed index in
 // increasing order, or here, up to a k of 256, the sum of chains of 32 terms, so
 // that every implementation and number of workers gives the same bits. dst may not overlap x or w. MatMul panics if lengths do not fit.
-func MatMul(dst, x, w []float32, m, k, n int) {
-	mustHave("MatMul", m, k, n, len(dst), m*n, len(x), m*k, len(w), n*k)
-	shapes[current()].summing(k).multiply(matrix{dst, n, 1}, matrix{x, k, 1}, matrix{w, 1, k}, m, k, n, false)
-}
+func MatMul(dst, x, w []float32, m, k, n int) { unkept.MatMul(dst, x, w, m, k, n) }
 
 // MatMulAdd adds the product to dst, whose elements the first chains start from,
 // or which pieces are added to: dst[m, n] += x[m, k] · w[n, k]ᵀ.
-func MatMulAdd(dst, x, w []float32, m, k, n int) {
-	mustHave("MatMulAdd", m, k, n, len(dst), m*n, len(x), m*k, len(w), n*k)
-	shapes[current()].summing(k).multiply(matrix{dst, n, 1}, matrix{x, k, 1}, matrix{w, 1, k}, m, k, n, true)
-}
+func MatMulAdd(dst, x, w []float32, m, k, n int) { unkept.MatMulAdd(dst, x, w, m, k, n) }
 
 // MatMulBackX is the gradient of MatMul by x: dx[m, k] = dy[m, n] · w[n, k].
-func MatMulBackX(dx, dy, w []float32, m, k, n int) {
-	mustHave("MatMulBackX", m, k, n, len(dx), m*k, len(dy), m*n, len(w), n*k)
-	shapes[current()].multiply(matrix{dx, k, 1}, matrix{dy, n, 1}, matrix{w, k, 1}, m, n, k, false)
-}
+func MatMulBackX(dx, dy, w []float32, m, k, n int) { unkept.MatMulBackX(dx, dy, w, m, k, n) }
 
 // MatMulBackXAdd adds it to dx: dx[m, k] += dy[m, n] · w[n, k].
-func MatMulBackXAdd(dx, dy, w []float32, m, k, n int) {
-	mustHave("MatMulBackXAdd", m, k, n, len(dx), m*k, len(dy), m*n, len(w), n*k)
-	shapes[current()].multiply(matrix{dx, k, 1}, matrix{dy, n, 1}, matrix{w, k, 1}, m, n, k, true)
-}
+func MatMulBackXAdd(dx, dy, w []float32, m, k, n int) { unkept.MatMulBackXAdd(dx, dy, w, m, k, n) }
 
 // MatMulBackW adds the gradient of MatMul by w to dw, over the rows in order:
 // dw[n, k] += dy[m, n]ᵀ · x[m, k].
 func MatMulBackW(dw, dy, x []float32, m, k, n int) {
-	mustHave("MatMulBackW", m, k, n, len(dw), n*k, len(dy), m*n, len(x), m*k)
-	shapes[current()].multiply(matrix{dw, k, 1}, matrix{dy, 1, n}, matrix{x, k, 1}, n, m, k, true)
+	MatMulBackWs(x, m, k, WeightGradient{dw, dy, n})
+}
+
+// A WeightGradient is what MatMulBackW adds up for one of the matrices w [N, k]
+// that the same x is multiplied with: DW [N, k] from DY [m, N].
+type WeightGradient struct {
+	DW, DY []float32
+	N      int
+}
+
+// MatMulBackWs is MatMulBackW for several matrices, with the same bits.
+func MatMulBackWs(x []float32, m, k int, of ...WeightGradient) {
+	var buf [3]factor
+	all := buf[:0]
+	for _, w := range of {
+		mustHave("MatMulBackW", m, k, w.N, len(w.DW), w.N*k, len(w.DY), m*w.N, len(x), m*k)
+		all = append(all, factor{matrix{w.DW, k, 1}, matrix{w.DY, 1, w.N}, w.N})
+	}
+	shapes[current()].multiply(matrix{x, k, 1}, m, k, true, nil, all...)
 }
 
 // mustHave panics unless the three lengths are as expected.
@@ -110,36 +115,58 @@ var products = freeList[product]{fresh: func() *product {
 	return p
 }}
 
-// multiply computes c [rows, cols] (+)= a [rows, steps] · b [steps, cols].
-func (s shape) multiply(c, a, b matrix, rows, steps, cols int, add bool) {
-	if rows == 0 || cols == 0 {
-		return
-	}
-	if steps == 0 {
-		if !add {
-			clear(c.data[:rows*cols])
-		}
+// A factor is what a product has beside b: a [rows, steps], and c [rows, cols]
+// for the result.
+type factor struct {
+	c, a matrix
+	rows int
+}
+
+// multiply computes c (+)= a · b for each c and a of of, with one b [steps, cols],
+// whose panels go to kept, where they may be already, or with nil are forgotten.
+func (s shape) multiply(b matrix, steps, cols int, add bool, kept *order, of ...factor) {
+	if cols == 0 || steps == 0 {
+		clearResults(of, cols, add)
 		return
 	}
 	p, buf := products.get(), scratches.get()
-	p.shape, p.rows = s, rows
-	block := stepBlock
-	if c := rows * cols; a.col == 1 && c > largeC || c > hugeC {
-		block = longBlock
-	}
-	block = even(steps, block)
+	p.shape = s
+	block := blockOf(of, steps, cols)
+	kept.cut(s, block)
 	for col := 0; col < cols; col += colBlock {
 		p.cols = min(colBlock, cols-col)
-		p.c = c.from(0, col)
 		for at := 0; at < steps; at += block {
 			p.steps = min(block, steps-at)
-			p.a, p.b, p.add = a.from(0, at), b.from(at, col), add || at > 0
-			p.multiply(buf)
+			p.b, p.add = b.from(at, col), add || at > 0
+			p.order(kept.panels(steps, at, col, p.cols), kept.isPacked(), buf)
+			for _, f := range of {
+				p.multiply(f, at, col)
+			}
 		}
 	}
+	kept.done()
 	scratches.put(buf)
 	p.c, p.a, p.b, p.panels = matrix{}, matrix{}, matrix{}, nil
 	products.put(p)
+}
+
+// clearResults clears what sums of no terms give, unless they are added.
+func clearResults(of []factor, cols int, add bool) {
+	for _, f := range of {
+		if !add {
+			clear(f.c.data[:f.rows*cols])
+		}
+	}
+}
+
+// blockOf is how many steps a block has.
+func blockOf(of []factor, steps, cols int) int {
+	for _, f := range of {
+		if c := f.rows * cols; f.a.col == 1 && c > largeC || c > hugeC {
+			return even(steps, longBlock)
+		}
+	}
+	return even(steps, stepBlock)
 }
 
 // even is the size of blocks of n, at most block each, that differ little.
@@ -148,11 +175,28 @@ func even(n, block int) int {
 	return min(block, ((n+blocks-1)/blocks+15)&^15)
 }
 
-// multiply computes with one block of b.
-func (p *product) multiply(buf *scratch) {
-	p.panels = buf.floats(p.shape.packedLen(p.steps, p.cols))
-	p.cut()
+// order sees that the block of b is packed, in kept, or where it is nil in buf.
+func (p *product) order(kept []float32, packed bool, buf *scratch) {
+	p.panels = kept
+	if kept == nil {
+		p.panels = buf.floats(p.shape.packedLen(p.steps, p.cols))
+	}
+	if packed {
+		return
+	}
+	width := 2 * p.shape.lanes
+	panels := (p.cols + width - 1) / width
+	p.packEach = min(panels, max(1, leastPack/(width*p.steps))) * width
 	parallel((p.cols+p.packEach-1)/p.packEach, p.pack)
+}
+
+// multiply computes with one block of b, which begins at step at and column col.
+func (p *product) multiply(f factor, at, col int) {
+	if f.rows == 0 {
+		return
+	}
+	p.c, p.a, p.rows = f.c.from(0, col), f.a.from(0, at), f.rows
+	p.cut()
 	parallel(p.rowTasks*((p.cols+p.colsEach-1)/p.colsEach), p.run)
 }
 
@@ -162,8 +206,6 @@ func (p *product) multiply(buf *scratch) {
 func (p *product) cut() {
 	width := 2 * p.shape.lanes
 	panels := (p.cols + width - 1) / width
-	p.packEach = min(panels, max(1, leastPack/(width*p.steps))) * width
-
 	tasks := 1
 	if workers := Workers(); workers > 1 {
 		tasks = min(shareTasks*workers, max(1, p.rows*p.steps*p.cols/leastTask))

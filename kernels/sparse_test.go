@@ -97,8 +97,8 @@ func sameSparse(t *testing.T, r *rand.Rand, what string, w []float32, n, k int, 
 		fillRandom(r, start)
 		wantAdd := slices.Clone(start)
 		chains, by := shapes[current()], matrix{w, 1, k}
-		chains.multiply(matrix{want, n, 1}, matrix{x, k, 1}, by, m, k, n, false)
-		chains.multiply(matrix{wantAdd, n, 1}, matrix{x, k, 1}, by, m, k, n, true)
+		chains.multiply(by, k, n, false, nil, factor{matrix{want, n, 1}, matrix{x, k, 1}, m})
+		chains.multiply(by, k, n, true, nil, factor{matrix{wantAdd, n, 1}, matrix{x, k, 1}, m})
 		for _, workers := range []int{1, 3} {
 			withWorkers(workers, func() {
 				what := fmt.Sprintf("%s, %dx%dx%d, %d workers", what, m, k, n, workers)

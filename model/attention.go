@@ -34,13 +34,7 @@ func (a *attention) backward(p *pass, s *saved, layer int) {
 		kernels.RotaryBack(g.k, p.positions, h.KV, h.Dim, p.rotary)
 	}
 	a.input.again(p, s)
-	if a.addsGradient {
-		back(a.q).BackwardAdd(g.normed, g.q, p.normed, t)
-	} else {
-		back(a.q).Backward(g.normed, g.q, p.normed, t)
-	}
-	back(a.k).BackwardAdd(g.normed, g.k, p.normed, t)
-	back(a.v).BackwardAdd(g.normed, g.v, p.normed, t)
+	backTogether(g.normed, p.normed, t, a.addsGradient, output{a.q, g.q}, output{a.k, g.k}, output{a.v, g.v})
 }
 
 func (a *attention) result(_ *pass, s *saved) []float32 { return s.attended }

@@ -20,10 +20,11 @@ func (f *feedForward) backward(p *pass, s *saved, _ int) {
 	t, g := p.rows, p.grads
 	f.act.backward(g.gate, g.up, g.hidden, s.gate, s.up)
 	f.input.again(p, s)
-	back(f.up).Backward(g.normed, g.up, p.normed, t)
-	if f.gate != nil {
-		back(f.gate).BackwardAdd(g.normed, g.gate, p.normed, t)
+	if f.gate == nil {
+		back(f.up).Backward(g.normed, g.up, p.normed, t)
+		return
 	}
+	backTogether(g.normed, p.normed, t, false, output{f.up, g.up}, output{f.gate, g.gate})
 }
 
 // result computes the activation, which is not kept.

@@ -209,3 +209,37 @@ func TestLeanTapeChangesNothing(t *testing.T) {
 		})
 	}
 }
+
+// Passes between Hold and Release give the gradients of others, and those after
+// a change of weights do not remember what was held before.
+func TestHoldChangesNothing(t *testing.T) {
+	for name, cfg := range variants() {
+		t.Run(name, func(t *testing.T) {
+			const batch = 2
+			tokens := tokensFor(cfg, batch, cfg.Context)
+			gradients := func(hold, release func(*Tape)) string {
+				m := mustNew(t, cfg)
+				m.EnableTraining()
+				tape := m.NewTape(batch, cfg.Context)
+				for range 2 {
+					shake(m)
+					hold(tape)
+					for range 2 {
+						tape.Backward(tokens, 1)
+					}
+					release(tape)
+				}
+				tape.Backward(tokens, 1)
+				var all string
+				for _, p := range m.Params() {
+					all += fmt.Sprint(p.Grad)
+				}
+				return all
+			}
+			nothing := func(*Tape) {}
+			if gradients((*Tape).Hold, (*Tape).Release) != gradients(nothing, nothing) {
+				t.Error("other gradients")
+			}
+		})
+	}
+}

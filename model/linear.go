@@ -52,6 +52,7 @@ type Dense struct {
 	Bias    []float32 // [Out], or nil
 
 	gradWeight, gradBias []float32
+	panels               *kernels.Panels // while a tape holds the weights; else nil
 }
 
 // Shape implements Linear.
@@ -67,13 +68,13 @@ func (d *Dense) Clone() *Dense {
 
 // Forward implements Linear.
 func (d *Dense) Forward(dst, x []float32, rows int) {
-	kernels.MatMul(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
+	d.panels.MatMul(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
 	d.addBias(dst, rows)
 }
 
 // ForwardAdd implements adder.
 func (d *Dense) ForwardAdd(dst, x []float32, rows int) {
-	kernels.MatMulAdd(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
+	d.panels.MatMulAdd(dst[:rows*d.Out], x[:rows*d.In], d.Weight, rows, d.In, d.Out)
 	d.addBias(dst, rows)
 }
 
@@ -85,14 +86,23 @@ func (d *Dense) addBias(dst []float32, rows int) {
 
 // Backward implements trainable.
 func (d *Dense) Backward(dx, dy, x []float32, rows int) {
-	kernels.MatMulBackX(dx[:rows*d.In], dy[:rows*d.Out], d.Weight, rows, d.In, d.Out)
+	d.inputBack(dx, dy, rows, false)
 	d.gatherGradients(dy, x, rows)
 }
 
 // BackwardAdd implements trainable.
 func (d *Dense) BackwardAdd(dx, dy, x []float32, rows int) {
-	kernels.MatMulBackXAdd(dx[:rows*d.In], dy[:rows*d.Out], d.Weight, rows, d.In, d.Out)
+	d.inputBack(dx, dy, rows, true)
 	d.gatherGradients(dy, x, rows)
+}
+
+// inputBack sets dx to the gradient with respect to what d was given, or adds it.
+func (d *Dense) inputBack(dx, dy []float32, rows int, add bool) {
+	if add {
+		d.panels.MatMulBackXAdd(dx[:rows*d.In], dy[:rows*d.Out], d.Weight, rows, d.In, d.Out)
+		return
+	}
+	d.panels.MatMulBackX(dx[:rows*d.In], dy[:rows*d.Out], d.Weight, rows, d.In, d.Out)
 }
 
 // LookUp implements Table.
@@ -105,6 +115,10 @@ func (d *Dense) LookUpBack(dy []float32, tokens []int32) {
 
 func (d *Dense) gatherGradients(dy, x []float32, rows int) {
 	kernels.MatMulBackW(d.gradWeight, dy[:rows*d.Out], x[:rows*d.In], rows, d.In, d.Out)
+	d.biasBack(dy, rows)
+}
+
+func (d *Dense) biasBack(dy []float32, rows int) {
 	if d.Bias != nil {
 		kernels.BiasBack(d.gradBias, dy[:rows*d.Out])
 	}

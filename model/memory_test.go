@@ -23,6 +23,13 @@ func TestTrainMemoryIsWhatTheBuffersTake(t *testing.T) {
 			}
 			checkBuffers(t, m, m.NewTape(batch, cfg.Context), cfg.TrainMemory(batch, cfg.Context))
 			checkBuffers(t, m, m.NewLeanTape(batch, cfg.Context), cfg.LeanTrainMemory(batch, cfg.Context))
+			panels := 0
+			for _, h := range m.heldMatrices() {
+				panels += bytesIn(reflect.ValueOf(h.panels), map[uintptr]bool{})
+			}
+			if want := cfg.PanelMemory(); panels != want {
+				t.Errorf("panels take %d bytes, the plan says %d", panels, want)
+			}
 		})
 	}
 }

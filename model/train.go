@@ -16,6 +16,7 @@ type Tape struct {
 	logits  []float32 // [arch.LogitRows, v], so that they never exist in full
 	capped  []float32 // the same again, where they have a cap or a guide
 	losses  []float64 // [t] nats
+	held    []held    // matrices of m, from the first Hold
 }
 
 // NewTape returns memory for passes over batch sequences of length predictions

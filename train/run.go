@@ -88,6 +88,7 @@ type run struct {
 	tokens  []int32 // [micro rows, context+1]
 	context int
 	steps   int
+	holds   bool    // weights are put in the order of products once a step
 	zeros   []zeros // by parameter; nil where none are kept
 	slot    int     // of the next checkpoint
 	saved   time.Time
@@ -139,6 +140,7 @@ func newRun(m *model.Model, o Options, how manner) *run {
 	r := &run{
 		Options: o, manner: how, model: m, opt: newOptimizer(o.Config, m.Params()), tape: tape(micro, length),
 		tokens: make([]int32, micro*(length+1)), context: length, steps: o.Steps(length), saved: time.Now(),
+		holds: o.HoldsPanels(m.Config()),
 	}
 	if how.keepZeros {
 		r.zeros = zerosOf(m.Params())
@@ -247,6 +249,10 @@ func (r *run) gradients() losses {
 	scale := 1 / float64(rows*r.context)
 	first := r.First + int64(r.Step)*int64(rows)
 	label, taught := 0.0, 0.0
+	if r.holds {
+		r.tape.Hold()
+		defer r.tape.Release()
+	}
 	for from := 0; from < rows; from += micro {
 		for i := range micro {
 			row := r.tokens[i*(r.context+1) : (i+1)*(r.context+1)]
