@@ -82,7 +82,7 @@ func TestRecipesAreForeseen(t *testing.T) {
 }
 
 // What cannot work is said before anything is done, of the model that a stage
-// will be given.
+// will be given, and by the stage itself.
 func TestImpossibleRecipesAreForeseen(t *testing.T) {
 	tests := []struct{ recipe, want string }{
 		{"svd keep=0.01", "blocks.0.attention.q: keep=0.01 of a matrix [32, 32] leaves rank 0 (and 13 more matrices)"},
@@ -110,17 +110,21 @@ func TestImpossibleRecipesAreForeseen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := small(t).Outline()
+			m := small(t)
 			for _, s := range stages {
 				w, wrong := s.Worker()
 				if wrong != nil {
 					t.Fatal(wrong)
 				}
-				var f Foresight
-				if f, err = w.Foresee(o); err != nil {
+				_, err = w.Foresee(m.Outline())
+				after, _, refused := w.Apply(context.Background(), m, someText(), Options{})
+				if err != nil && (refused == nil || refused.Error() != err.Error()) {
+					t.Errorf("applied it says %v", refused)
+				}
+				if err != nil || refused != nil {
 					break
 				}
-				o = f.After
+				m = after
 			}
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want something about %q", err, test.want)

@@ -35,8 +35,12 @@ type Change struct {
 }
 
 // Apply makes a smaller model of m, which is unchanged, and says what became of
-// every matrix. cal may be nil for a method that needs no text.
+// every matrix. cal may be nil for a method that needs no text. What Foresee refuses
+// is refused before any work.
 func (w *Worker) Apply(ctx context.Context, m *model.Model, cal *Calibration, o Options) (*model.Model, []Change, error) {
+	if _, err := w.Foresee(m.Outline()); err != nil {
+		return nil, nil, err
+	}
 	if whole, ok := w.work.(ModelMethod); ok {
 		if w.Method.Text && (cal == nil || len(cal.Texts) == 0) {
 			return nil, nil, fmt.Errorf("stage %q learns from text: give it some", w.Stage)
