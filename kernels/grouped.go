@@ -87,6 +87,31 @@ func (w *Grouped) pack(s GroupedSource, panel int) {
 	}
 }
 
+// Adjoin moves matrices to one region. Their words lie one behind the other in
+// the order given, which should be that of their use: what a product fetches
+// beyond the end of its matrix is then what the next one begins with.
+func Adjoin(all []*Grouped) {
+	Place(func(a *Arena) struct{} {
+		for _, w := range all {
+			moveTo(a, &w.words)
+		}
+		for _, w := range all {
+			moveTo(a, &w.scales)
+			moveTo(a, &w.zeros)
+		}
+		return struct{}{}
+	})
+}
+
+// moveTo moves x to a. Where a only counts, x stays.
+func moveTo[E uint32 | int32 | float32](a *Arena, x *[]E) {
+	if to := a.Floats(len(*x)); len(to) > 0 {
+		moved := unsafe.Slice((*E)(unsafe.Pointer(&to[0])), len(to))
+		copy(moved, *x)
+		*x = moved
+	}
+}
+
 // Shape returns the shape of the matrix.
 func (w *Grouped) Shape() (n, k int) { return w.n, w.k }
 
@@ -150,6 +175,7 @@ type groupedCall struct {
 	dst []float32
 	x   fixedRows
 	m   int
+	add bool
 }
 
 func (w *Grouped) multiply(kernel string, dst, x []float32, m int, add bool) {
@@ -160,11 +186,8 @@ func (w *Grouped) multiply(kernel string, dst, x []float32, m int, add bool) {
 	if len(dst) == 0 {
 		return
 	}
-	if !add {
-		clear(dst)
-	}
 	buf := scratches.get()
-	call := groupedCall{w: w, dst: dst, x: newFixedRows(buf, x, m, w.k, w.runs), m: m}
+	call := groupedCall{w: w, dst: dst, x: newFixedRows(buf, x, m, w.k, w.runs), m: m, add: add}
 	panels := (w.n + panelRows - 1) / panelRows
 	if m == 1 && call.x.on == avx512 {
 		groupedVectors.run(panels, max(4, mostTask/(leastRows*panelRows*w.k)/4*4), call)
@@ -177,27 +200,31 @@ func (w *Grouped) multiply(kernel string, dst, x []float32, m int, add bool) {
 
 // groupedVectors multiplies one row with panels.
 var groupedVectors = inPieces(func(a *groupedCall, from, to int) {
-	w := a.w
-	for panel := from; panel < to; panel++ {
-		y := a.dst[panel*panelRows:]
-		if len(y) >= panelRows {
-			w.vector(a, y, panel)
-			continue
-		}
-		var whole [panelRows]float32
-		copy(whole[:], y)
-		w.vector(a, whole[:], panel)
-		copy(y, whole[:])
+	w, whole := a.w, a.w.n/panelRows
+	if from < whole {
+		w.vector(a, a.dst[from*panelRows:], from, min(to, whole)-from)
+	}
+	if to > whole {
+		var y [panelRows]float32
+		last := a.dst[whole*panelRows:]
+		copy(y[:], last)
+		w.vector(a, y[:], whole, 1)
+		copy(last, y[:])
 	}
 })
 
-// vector adds the product of the only row with one panel to y.
-func (w *Grouped) vector(a *groupedCall, y []float32, panel int) {
-	kernel := groupedKernels[w.bits/8].on(a.x.on)
+// vector sets y to the product of the only row with panels, or adds it.
+func (w *Grouped) vector(a *groupedCall, y []float32, panel, panels int) {
+	kernel, add := groupedKernels[w.bits/8].on(a.x.on), flag(a.add)
 	for _, r := range w.runs {
 		scales, zeros, scaleStep, zeroStep := w.factors(panel, r)
+		scalePanel, zeroPanel := 4*panelRows*w.groups(), 0
+		if w.zeros != nil {
+			zeroPanel = scalePanel
+		}
 		kernel(&y[0], a.x.at(0, r.first), w.word(panel, r.first), scales, zeros, a.x.fact(0, r.segment),
-			a.x.plane, r.segments, w.wordsOf(r.inputs), scaleStep, zeroStep)
+			a.x.plane, panels, r.segments, w.wordsOf(r.inputs), scaleStep, zeroStep, 4*panelRows*w.rowWords(), scalePanel, zeroPanel, add)
+		add = 1
 	}
 }
 
@@ -268,7 +295,10 @@ func (w *Grouped) tile(a *groupedCall, words *uint32, space []float32, row, rows
 	y, j := space[:rows*panelRows], panel*panelRows
 	dots := (*int32)(unsafe.Pointer(&space[rows*panelRows]))
 	cols := min(panelRows, w.n-j)
-	for r := range rows {
+	if !a.add {
+		clear(y)
+	}
+	for r := 0; a.add && r < rows; r++ {
 		copy(y[r*panelRows:(r+1)*panelRows], a.dst[(row+r)*w.n+j:][:cols])
 	}
 	sum := sumKernel.on(a.x.on)

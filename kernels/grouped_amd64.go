@@ -18,10 +18,10 @@ func init() {
 func fixAVX512(dst *int8, x *float32, inverse float32, plane int, segments int, inputs int, facts *fixedFact)
 
 //go:noescape
-func grouped4AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, segments int, each int, scaleStep int, zeroStep int)
+func grouped4AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, panels int, segments int, each int, scaleStep int, zeroStep int, wordPanel int, scalePanel int, zeroPanel int, add int)
 
 //go:noescape
-func grouped8AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, segments int, each int, scaleStep int, zeroStep int)
+func grouped8AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, panels int, segments int, each int, scaleStep int, zeroStep int, wordPanel int, scalePanel int, zeroPanel int, add int)
 
 //go:noescape
 func unpackAVX512(dst *uint32, words *uint32, count int)

@@ -128,22 +128,29 @@ done_4:
 	VZEROUPPER
 	RET
 
-// func grouped4AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, segments int, each int, scaleStep int, zeroStep int)
-TEXT ·grouped4AVX512(SB), NOSPLIT, $0-88
+// func grouped4AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, panels int, segments int, each int, scaleStep int, zeroStep int, wordPanel int, scalePanel int, zeroPanel int, add int)
+TEXT ·grouped4AVX512(SB), NOSPLIT, $0-128
 	MOVQ y+0(FP), AX
+	MOVQ plane+48(FP), R8
+	MOVQ add+120(FP), R11
+	VBROADCASTSS const0F0F0F0F<>(SB), Z22
+	VBROADCASTSS const0000FFFF<>(SB), Z23
+	VBROADCASTSS const47800000<>(SB), Z24
+panel_5:
+	VXORPS Z25, Z25, Z25
+	VXORPS Z26, Z26, Z26
+	CMPQ R11, $0
+	JEQ begin_6
+	VMOVUPS (AX), Z25
+	VMOVUPS 64(AX), Z26
+begin_6:
 	MOVQ x+8(FP), BX
 	MOVQ words+16(FP), CX
 	MOVQ scales+24(FP), DX
 	MOVQ zeros+32(FP), SI
 	MOVQ facts+40(FP), DI
-	MOVQ plane+48(FP), R8
-	MOVQ segments+56(FP), R9
-	VBROADCASTSS const0F0F0F0F<>(SB), Z22
-	VBROADCASTSS const0000FFFF<>(SB), Z23
-	VBROADCASTSS const47800000<>(SB), Z24
-	VMOVUPS (AX), Z25
-	VMOVUPS 64(AX), Z26
-segment_5:
+	MOVQ segments+64(FP), R9
+segment_7:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -156,11 +163,11 @@ segment_5:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ each+64(FP), R10
+	MOVQ each+72(FP), R10
 	ADDQ $-2, R10
 	CMPQ R10, $0
-	JLT rest_7
-words_6:
+	JLT rest_9
+words_8:
 	PREFETCHT0 4096(CX)
 	PREFETCHT0 4160(CX)
 	VMOVUPS (CX), Z12
@@ -221,12 +228,12 @@ words_6:
 	ADDQ $16, BX
 	ADDQ $-2, R10
 	CMPQ R10, $0
-	JGE words_6
-rest_7:
+	JGE words_8
+rest_9:
 	ADDQ $2, R10
 	CMPQ R10, $0
-	JEQ end_9
-one_8:
+	JEQ end_11
+one_10:
 	PREFETCHT0 4096(CX)
 	PREFETCHT0 4160(CX)
 	VMOVUPS (CX), Z12
@@ -259,8 +266,8 @@ one_8:
 	ADDQ $8, BX
 	ADDQ $-1, R10
 	CMPQ R10, $0
-	JNE one_8
-end_9:
+	JNE one_10
+end_11:
 	VPADDD Z6, Z0, Z0
 	VPADDD Z7, Z1, Z1
 	VPADDD Z8, Z2, Z2
@@ -306,32 +313,48 @@ end_9:
 	VFMADD231PS Z24, Z1, Z3
 	VFMADD231PS Z30, Z3, Z26
 	ADDQ $12, DI
-	ADDQ scaleStep+72(FP), DX
-	ADDQ zeroStep+80(FP), SI
+	ADDQ scaleStep+80(FP), DX
+	ADDQ zeroStep+88(FP), SI
 	ADDQ $-1, R9
 	CMPQ R9, $0
-	JNE segment_5
+	JNE segment_7
 	VMOVUPS Z25, (AX)
 	VMOVUPS Z26, 64(AX)
+	ADDQ $128, AX
+	MOVQ wordPanel+96(FP), R10
+	ADDQ R10, words+16(FP)
+	MOVQ scalePanel+104(FP), R10
+	ADDQ R10, scales+24(FP)
+	MOVQ zeroPanel+112(FP), R10
+	ADDQ R10, zeros+32(FP)
+	DECQ panels+56(FP)
+	JNE panel_5
 	VZEROUPPER
 	RET
 
-// func grouped8AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, segments int, each int, scaleStep int, zeroStep int)
-TEXT ·grouped8AVX512(SB), NOSPLIT, $0-88
+// func grouped8AVX512(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane int, panels int, segments int, each int, scaleStep int, zeroStep int, wordPanel int, scalePanel int, zeroPanel int, add int)
+TEXT ·grouped8AVX512(SB), NOSPLIT, $0-128
 	MOVQ y+0(FP), AX
+	MOVQ plane+48(FP), R8
+	MOVQ add+120(FP), R11
+	VBROADCASTSS const0F0F0F0F<>(SB), Z22
+	VBROADCASTSS const0000FFFF<>(SB), Z23
+	VBROADCASTSS const47800000<>(SB), Z24
+panel_12:
+	VXORPS Z25, Z25, Z25
+	VXORPS Z26, Z26, Z26
+	CMPQ R11, $0
+	JEQ begin_13
+	VMOVUPS (AX), Z25
+	VMOVUPS 64(AX), Z26
+begin_13:
 	MOVQ x+8(FP), BX
 	MOVQ words+16(FP), CX
 	MOVQ scales+24(FP), DX
 	MOVQ zeros+32(FP), SI
 	MOVQ facts+40(FP), DI
-	MOVQ plane+48(FP), R8
-	MOVQ segments+56(FP), R9
-	VBROADCASTSS const0F0F0F0F<>(SB), Z22
-	VBROADCASTSS const0000FFFF<>(SB), Z23
-	VBROADCASTSS const47800000<>(SB), Z24
-	VMOVUPS (AX), Z25
-	VMOVUPS 64(AX), Z26
-segment_10:
+	MOVQ segments+64(FP), R9
+segment_14:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -344,11 +367,11 @@ segment_10:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ each+64(FP), R10
+	MOVQ each+72(FP), R10
 	ADDQ $-4, R10
 	CMPQ R10, $0
-	JLT rest_12
-words_11:
+	JLT rest_16
+words_15:
 	PREFETCHT0 4096(CX)
 	PREFETCHT0 4160(CX)
 	VMOVUPS (CX), Z12
@@ -405,12 +428,12 @@ words_11:
 	ADDQ $16, BX
 	ADDQ $-4, R10
 	CMPQ R10, $0
-	JGE words_11
-rest_12:
+	JGE words_15
+rest_16:
 	ADDQ $4, R10
 	CMPQ R10, $0
-	JEQ end_14
-one_13:
+	JEQ end_18
+one_17:
 	PREFETCHT0 4096(CX)
 	PREFETCHT0 4160(CX)
 	VMOVUPS (CX), Z12
@@ -428,8 +451,8 @@ one_13:
 	ADDQ $4, BX
 	ADDQ $-1, R10
 	CMPQ R10, $0
-	JNE one_13
-end_14:
+	JNE one_17
+end_18:
 	VPADDD Z6, Z0, Z0
 	VPADDD Z7, Z1, Z1
 	VPADDD Z8, Z2, Z2
@@ -475,13 +498,22 @@ end_14:
 	VFMADD231PS Z24, Z1, Z3
 	VFMADD231PS Z30, Z3, Z26
 	ADDQ $12, DI
-	ADDQ scaleStep+72(FP), DX
-	ADDQ zeroStep+80(FP), SI
+	ADDQ scaleStep+80(FP), DX
+	ADDQ zeroStep+88(FP), SI
 	ADDQ $-1, R9
 	CMPQ R9, $0
-	JNE segment_10
+	JNE segment_14
 	VMOVUPS Z25, (AX)
 	VMOVUPS Z26, 64(AX)
+	ADDQ $128, AX
+	MOVQ wordPanel+96(FP), R10
+	ADDQ R10, words+16(FP)
+	MOVQ scalePanel+104(FP), R10
+	ADDQ R10, scales+24(FP)
+	MOVQ zeroPanel+112(FP), R10
+	ADDQ R10, zeros+32(FP)
+	DECQ panels+56(FP)
+	JNE panel_12
 	VZEROUPPER
 	RET
 
@@ -491,7 +523,7 @@ TEXT ·unpackAVX512(SB), NOSPLIT, $0-24
 	MOVQ words+8(FP), BX
 	MOVQ count+16(FP), CX
 	VBROADCASTSS const0F0F0F0F<>(SB), Z2
-word_15:
+word_19:
 	PREFETCHT0 4096(BX)
 	PREFETCHT0 4160(BX)
 	VMOVUPS (BX), Z0
@@ -510,7 +542,7 @@ word_15:
 	ADDQ $128, BX
 	ADDQ $-1, CX
 	CMPQ CX, $0
-	JNE word_15
+	JNE word_19
 	VZEROUPPER
 	RET
 
@@ -525,7 +557,7 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-56
 	MOVQ rows+48(FP), R8
 	VBROADCASTSS const0000FFFF<>(SB), Z8
 	VBROADCASTSS const47800000<>(SB), Z9
-row_16:
+row_20:
 	VMOVUPS (BX), Z1
 	VMOVUPS 128(BX), Z2
 	VPSLLD $8, Z2, Z2
@@ -579,7 +611,7 @@ row_16:
 	ADDQ DI, SI
 	ADDQ $-1, R8
 	CMPQ R8, $0
-	JNE row_16
+	JNE row_20
 	VZEROUPPER
 	RET
 
@@ -595,7 +627,7 @@ TEXT ·fixAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSS inverse+16(FP), Y11
 	VBROADCASTSS const00008000<>(SB), Y12
 	VBROADCASTSS const00008000<>(SB), Y13
-segment_17:
+segment_21:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
@@ -603,9 +635,9 @@ segment_17:
 	MOVQ SI, R8
 	MOVQ AX, R9
 	MOVQ BX, R10
-loop_18:
+loop_22:
 	CMPQ R8, $16
-	JLT tail_19
+	JLT tail_23
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
 	VMULPS Y10, Y0, Y0
@@ -637,10 +669,10 @@ loop_18:
 	ADDQ $32, R9
 	ADDQ $64, R10
 	ADDQ $-16, R8
-	JMP loop_18
-tail_19:
+	JMP loop_22
+tail_23:
 	CMPQ R8, $0
-	JLE done_20
+	JLE done_24
 	LEAQ tailMask<>(SB), R13
 	MOVQ R8, R12
 	NEGQ R12
@@ -674,7 +706,7 @@ tail_19:
 	VPSHUFLW $0xD8, Y0, Y0
 	VPSHUFHW $0xD8, Y0, Y0
 	VMOVDQU Y0, (R9)(CX*1)
-done_20:
+done_24:
 	VPADDD Y7, Y6, Y6
 	VEXTRACTF128 $1, Y6, X15
 	VPADDD X15, X6, X6
@@ -696,7 +728,7 @@ done_20:
 	LEAQ (AX)(SI*2), AX
 	ADDQ $-1, DX
 	CMPQ DX, $0
-	JNE segment_17
+	JNE segment_21
 	VZEROUPPER
 	RET
 
@@ -716,7 +748,7 @@ TEXT ·dotsAVX2(SB), NOSPLIT, $0-40
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VBROADCASTSS const00FF00FF<>(SB), Y12
-step_21:
+step_25:
 	PREFETCHT0 4096(CX)
 	PREFETCHT0 4160(CX)
 	VPBROADCASTD (BX), Y8
@@ -771,7 +803,7 @@ step_21:
 	ADDQ $128, CX
 	ADDQ $-1, SI
 	CMPQ SI, $0
-	JNE step_21
+	JNE step_25
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, 64(AX)
@@ -789,7 +821,7 @@ TEXT ·unpackAVX2(SB), NOSPLIT, $0-24
 	MOVQ words+8(FP), BX
 	MOVQ count+16(FP), CX
 	VBROADCASTSS const0F0F0F0F<>(SB), Y2
-word_22:
+word_26:
 	PREFETCHT0 4096(BX)
 	PREFETCHT0 4160(BX)
 	VMOVUPS (BX), Y0
@@ -820,7 +852,7 @@ word_22:
 	ADDQ $128, BX
 	ADDQ $-1, CX
 	CMPQ CX, $0
-	JNE word_22
+	JNE word_26
 	VZEROUPPER
 	RET
 
@@ -835,7 +867,7 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-56
 	MOVQ rows+48(FP), R8
 	VBROADCASTSS const0000FFFF<>(SB), Y8
 	VBROADCASTSS const47800000<>(SB), Y9
-row_23:
+row_27:
 	VMOVUPS (BX), Y1
 	VMOVUPS 128(BX), Y2
 	VMOVUPS (DX), Y3
@@ -925,6 +957,6 @@ row_23:
 	ADDQ DI, SI
 	ADDQ $-1, R8
 	CMPQ R8, $0
-	JNE row_23
+	JNE row_27
 	VZEROUPPER
 	RET

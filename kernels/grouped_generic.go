@@ -77,11 +77,13 @@ func sumGeneric(y *float32, dots *int32, scales *float32, zeros *int32, facts *f
 	}
 }
 
-// A groupedFunc adds the product of one row with one panel to y [32], as a
-// dotFunc and a sumFunc do, for segments of so many words each. The steps are the
-// bytes from what belongs to a segment to what belongs to the next. Only avx512
-// has it.
-type groupedFunc func(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact, plane, segments, each, scaleStep, zeroStep int)
+// A groupedFunc multiplies one row with neighbouring panels, as a dotFunc and a
+// sumFunc do, for segments of so many words each. y [panels, 32] starts from what
+// it is where add is 1, and from 0 where it is 0. The steps are the bytes from what
+// belongs to a segment to what belongs to the next, wordPanel, scalePanel and
+// zeroPanel those from panel to panel. Only avx512 has it.
+type groupedFunc func(y *float32, x *int8, words *uint32, scales *float32, zeros *int32, facts *fixedFact,
+	plane, panels, segments, each, scaleStep, zeroStep, wordPanel, scalePanel, zeroPanel, add int)
 
 // groupedKernels has them by bits/8.
 var groupedKernels = [2]*perISA[groupedFunc]{implement[groupedFunc](nil), implement[groupedFunc](nil)}

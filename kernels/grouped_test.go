@@ -133,6 +133,26 @@ func sameGrouped(t *testing.T, r *rand.Rand, w *Grouped, m int) {
 	}
 }
 
+// Matrices that moved to one region are the same.
+func TestAdjoinedMatricesAreTheSame(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	var all, moved []*Grouped
+	for i, size := range groupedSizes {
+		w := groupedCase(r, size[0], size[1], 4+i%2*4, size[2], i%3 == 0)
+		same := *w
+		all, moved = append(all, w), append(moved, &same)
+	}
+	Adjoin(moved)
+	for i, w := range moved {
+		if !slices.Equal(w.words, all[i].words) || !slices.Equal(w.scales, all[i].scales) || !slices.Equal(w.zeros, all[i].zeros) {
+			t.Errorf("matrix %d changed", i)
+		}
+		if &w.words[0] == &all[i].words[0] {
+			t.Errorf("matrix %d did not move", i)
+		}
+	}
+}
+
 // Where every product is as large as can be nothing overflows, and numbers of very
 // different sizes, those beside the limit of a power of two and those of which
 // only zeros remain follow the formula too.

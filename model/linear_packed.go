@@ -65,6 +65,7 @@ func (m *Model) Freeze() {
 	for i := range m.arrays {
 		m.arrays[i].bytes = nil // matrices that need theirs have them
 	}
+	m.adjoin()
 }
 
 // A freezer is a matrix with something to prepare before it only scores and
@@ -80,14 +81,39 @@ func freeze(l *Linear) {
 	}
 }
 
+// adjoin lays matrices of whole numbers one behind the other in the order in which
+// a token reads them, in huge pages, which most of them would be too small for.
+func (m *Model) adjoin() {
+	var all []*kernels.Grouped
+	for _, b := range m.blocks {
+		for _, l := range b.matrices() {
+			all = appendGrouped(all, *l)
+		}
+	}
+	kernels.Adjoin(appendGrouped(all, m.head))
+}
+
+// appendGrouped appends l, if it is laid out as whole numbers, or its factors.
+func appendGrouped(all []*kernels.Grouped, l Linear) []*kernels.Grouped {
+	switch l := l.(type) {
+	case interface{ grouped() *kernels.Grouped }:
+		return append(all, l.grouped())
+	case Factored:
+		for _, f := range l.Factors() {
+			all = appendGrouped(all, f.Matrix)
+		}
+	}
+	return all
+}
+
 // matrices lists where b keeps its matrices, without those that it lacks.
 func (b *block) matrices() []*Linear {
 	a, f := b.attention, b.feedForward
-	all := []*Linear{&a.q, &a.k, &a.v, &a.out, &f.up, &f.down}
+	all := []*Linear{&a.q, &a.k, &a.v, &a.out}
 	if f.gate != nil {
 		all = append(all, &f.gate)
 	}
-	return all
+	return append(all, &f.up, &f.down)
 }
 
 // mustNotBeFrozen panics in the name of method for a frozen model.

@@ -127,8 +127,9 @@ func (a *Asm) storeParts(to, plane Reg, high, low W) {
 	}
 }
 
-// A groupedVector is the product of one row with a panel on avx512. y is Z25 and
-// Z26. Sums of the parts are Z0 to Z5 and, of every other 4 inputs, Z6 to Z11.
+// A groupedVector is the product of one row with neighbouring panels on avx512. y
+// is Z25 and Z26. Sums of the parts are Z0 to Z5 and, of every other 4 inputs, Z6
+// to Z11. The arguments words, scales and zeros move from panel to panel.
 type groupedVector struct {
 	*Asm
 	bits int
@@ -137,17 +138,49 @@ type groupedVector struct {
 func (g groupedVector) emit() {
 	g.FuncIn(fmt.Sprintf("groupedKernels[%d]", g.bits/8), fmt.Sprintf("grouped%d", g.bits),
 		Param{"y", "*float32"}, Param{"x", "*int8"}, Param{"words", "*uint32"}, Param{"scales", "*float32"}, Param{"zeros", "*int32"},
-		Param{"facts", "*fixedFact"}, Param{"plane", "int"}, Param{"segments", "int"}, Param{"each", "int"}, Param{"scaleStep", "int"}, Param{"zeroStep", "int"})
-	y, scales, zeros, facts, segments, count := R(0), R(3), R(4), R(5), R(7), R(8)
-	for i, name := range []string{"y", "x", "words", "scales", "zeros", "facts", "plane", "segments"} {
-		g.Arg(R(i), name)
+		Param{"facts", "*fixedFact"}, Param{"plane", "int"}, Param{"panels", "int"}, Param{"segments", "int"}, Param{"each", "int"},
+		Param{"scaleStep", "int"}, Param{"zeroStep", "int"}, Param{"wordPanel", "int"}, Param{"scalePanel", "int"}, Param{"zeroPanel", "int"}, Param{"add", "int"})
+	y, plane, add := R(0), R(6), R(9)
+	for _, load := range []struct {
+		to   Reg
+		name string
+	}{{y, "y"}, {plane, "plane"}, {add, "add"}} {
+		g.Arg(load.to, load.name)
 	}
 	g.ConstBits(N(22), 0x0F0F0F0F)
 	constants := sumConstants{N(23), N(24)}
 	constants.set(g.Asm)
+	panel, begin := g.NewLabel("panel"), g.NewLabel("begin")
+	g.Label(panel)
+	for v := range 2 {
+		g.Zero(N(25 + v))
+	}
+	g.JumpIf(add, "==", 0, begin)
 	for v := range 2 {
 		g.Load(N(25+v), At(y, 64*v))
 	}
+	g.Label(begin)
+	g.panel(constants)
+	for v := range 2 {
+		g.Store(At(y, 64*v), N(25+v))
+	}
+	g.AddImm(y, panelBytes)
+	for _, name := range []string{"word", "scale", "zero"} {
+		g.Arg(R(8), name+"Panel")
+		g.Ins("ADDQ %s, %s", g.Reg(R(8)), g.arg(name+"s"))
+	}
+	g.Ins("DECQ %s", g.arg("panels"))
+	g.Ins("JNE %s", panel)
+	g.Return()
+}
+
+// panel adds the segments of one panel to y.
+func (g groupedVector) panel(constants sumConstants) {
+	scales, zeros, facts, segments, count := R(3), R(4), R(5), R(7), R(8)
+	for i, name := range []string{"x", "words", "scales", "zeros", "facts"} {
+		g.Arg(R(1+i), name)
+	}
+	g.Arg(segments, "segments")
 	unroll := 4
 	if g.bits == 4 {
 		unroll = 2
@@ -192,10 +225,6 @@ func (g groupedVector) emit() {
 	g.Ins("ADDQ %s, %s", g.arg("zeroStep"), g.Reg(zeros))
 	g.AddImm(segments, -1)
 	g.JumpIf(segments, "!=", 0, segment)
-	for v := range 2 {
-		g.Store(At(y, 64*v), N(25+v))
-	}
-	g.Return()
 }
 
 // step multiplies so many words of a row with those of the panel.
