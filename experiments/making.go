@@ -87,7 +87,7 @@ func (m *Making) Foresee() ([]Foreseen, error) {
 	have := Options{}.availableMemory()
 	for _, f := range all {
 		bytes, help := m.memory(f)
-		if need := bytes + baseMemory; have > 0 && need > have {
+		if need := withGarbage(baseMemory + bytes); have > 0 && need > have {
 			return all, &EnvironmentError{fmt.Errorf("stage %q needs about %d MB of memory and %d are available; %s", f.Step.Stage.Name, need>>20, have>>20, help)}
 		}
 	}
