@@ -57,9 +57,9 @@ func rowLines(s Shape) []rowLine {
 			gate, up, dst := noise(n, 1), noise(n, 2), make([]float32, n)
 			return task(1, func() { kernels.SwiGLU(dst, gate, up) })
 		}},
-		{"activation backward", t, f, 5, func(n int) Task {
-			gate, up, dy, dgate, dup := noise(n, 1), noise(n, 2), noise(n, 3), make([]float32, n), make([]float32, n)
-			return task(1, func() { kernels.SwiGLUBack(dgate, dup, dy, gate, up) })
+		{"activation backward", t, f, 6, func(n int) Task {
+			gate, up, dy, dst, dgate, dup := noise(n, 1), noise(n, 2), noise(n, 3), make([]float32, n), make([]float32, n), make([]float32, n)
+			return task(1, func() { kernels.SwiGLUBack(dst, dgate, dup, dy, gate, up) })
 		}},
 		{"rotary", t, s.Heads * s.HeadDim, 2, func(n int) Task {
 			x, table, positions := noise(n, 1), kernels.NewRotaryTable(s.Context, s.RotaryChannels(), 1e4), make([]int32, t)

@@ -69,22 +69,23 @@ func swiGLUGeneric(dst, gate, up []float32) {
 	}
 }
 
-// SwiGLUBack stores the gradients of SwiGLU's inputs: with s = sigmoid(gate),
+// SwiGLUBack stores what SwiGLU gives, which nobody has to keep for the backward pass
+// then, and the gradients of its inputs: with s = sigmoid(gate),
 //
-//	dup = dy·gate·s;  dgate = dy·up·s·(1 + gate·(1-s))
+//	dst = gate·s·up;  dup = dy·gate·s;  dgate = dy·up·s·(1 + gate·(1-s))
 //
 // Outputs may be inputs of the same call. It panics if lengths differ.
-func SwiGLUBack(dgate, dup, dy, gate, up []float32) {
-	gatedBack(swiGLUBacks, dgate, dup, dy, gate, up, "SwiGLUBack")
+func SwiGLUBack(dst, dgate, dup, dy, gate, up []float32) {
+	gatedBack(swiGLUBacks, dst, dgate, dup, dy, gate, up, "SwiGLUBack")
 }
 
 var swiGLUBacks = implement(swiGLUBackGeneric)
 
-func swiGLUBackGeneric(dgate, dup, dy, gate, up []float32) {
+func swiGLUBackGeneric(dst, dgate, dup, dy, gate, up []float32) {
 	for i, g := range gate {
-		s, d := sigmoid(g), dy[i]
+		s, d, u := sigmoid(g), dy[i], up[i]
 		slope := s * fma32(g, float32(1-s), 1)
-		dgate[i], dup[i] = float32(d*up[i])*slope, d*float32(g*s)
+		dst[i], dgate[i], dup[i] = float32(g*s)*u, float32(d*u)*slope, d*float32(g*s)
 	}
 }
 
@@ -103,18 +104,18 @@ func geGLUGeneric(dst, gate, up []float32) {
 	}
 }
 
-// GeGLUBack stores the gradients of GeGLU's inputs. Outputs may be inputs of the
-// same call. It panics if lengths differ.
-func GeGLUBack(dgate, dup, dy, gate, up []float32) {
-	gatedBack(geGLUBacks, dgate, dup, dy, gate, up, "GeGLUBack")
+// GeGLUBack stores what GeGLU gives and the gradients of its inputs. Outputs may be
+// inputs of the same call. It panics if lengths differ.
+func GeGLUBack(dst, dgate, dup, dy, gate, up []float32) {
+	gatedBack(geGLUBacks, dst, dgate, dup, dy, gate, up, "GeGLUBack")
 }
 
 var geGLUBacks = implement(geGLUBackGeneric)
 
-func geGLUBackGeneric(dgate, dup, dy, gate, up []float32) {
+func geGLUBackGeneric(dst, dgate, dup, dy, gate, up []float32) {
 	for i, g := range gate {
-		s, d := geluShare(g), dy[i]
-		dgate[i], dup[i] = float32(d*up[i])*geluSlopeAt(g, s), d*float32(g*s)
+		s, d, u := geluShare(g), dy[i], up[i]
+		dst[i], dgate[i], dup[i] = float32(g*s)*u, float32(d*u)*geluSlopeAt(g, s), d*float32(g*s)
 	}
 }
 
@@ -210,7 +211,7 @@ func reluBackGeneric(dx, dy, x []float32) {
 
 type (
 	gatedFunc     = func(dst, gate, up []float32)
-	gatedBackFunc = func(dgate, dup, dy, gate, up []float32)
+	gatedBackFunc = func(dst, dgate, dup, dy, gate, up []float32)
 	plainFunc     = func(dst, x []float32)
 	plainBackFunc = func(dx, dy, x []float32)
 )
@@ -230,19 +231,19 @@ type gatedCall struct {
 
 var gatedPieces = inPieces(func(a *gatedCall, i, j int) { a.f(a.dst[i:j], a.gate[i:j], a.up[i:j]) })
 
-func gatedBack(versions *perISA[gatedBackFunc], dgate, dup, dy, gate, up []float32, kernel string) {
+func gatedBack(versions *perISA[gatedBackFunc], dst, dgate, dup, dy, gate, up []float32, kernel string) {
 	n := len(dy)
-	mustFit(len(dgate) == n && len(dup) == n && len(gate) == n && len(up) == n, kernel)
-	gatedBackPieces.run(n, activationChunk, gatedBackCall{versions.get(), dgate, dup, dy, gate, up})
+	mustFit(len(dst) == n && len(dgate) == n && len(dup) == n && len(gate) == n && len(up) == n, kernel)
+	gatedBackPieces.run(n, activationChunk, gatedBackCall{versions.get(), dst, dgate, dup, dy, gate, up})
 }
 
 type gatedBackCall struct {
-	f                        gatedBackFunc
-	dgate, dup, dy, gate, up []float32
+	f                             gatedBackFunc
+	dst, dgate, dup, dy, gate, up []float32
 }
 
 var gatedBackPieces = inPieces(func(a *gatedBackCall, i, j int) {
-	a.f(a.dgate[i:j], a.dup[i:j], a.dy[i:j], a.gate[i:j], a.up[i:j])
+	a.f(a.dst[i:j], a.dgate[i:j], a.dup[i:j], a.dy[i:j], a.gate[i:j], a.up[i:j])
 })
 
 func plain(versions *perISA[plainFunc], dst, x []float32, kernel string) {

@@ -29,13 +29,13 @@ func init() {
 func swiGLUAVX512(dst []float32, gate []float32, up []float32)
 
 //go:noescape
-func swiGLUBackAVX512(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func swiGLUBackAVX512(dst []float32, dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
 
 //go:noescape
 func geGLUAVX512(dst []float32, gate []float32, up []float32)
 
 //go:noescape
-func geGLUBackAVX512(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func geGLUBackAVX512(dst []float32, dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
 
 //go:noescape
 func geluTanhAVX512(dst []float32, x []float32)
@@ -59,13 +59,13 @@ func reluBackAVX512(dx []float32, dy []float32, x []float32)
 func swiGLUAVX2(dst []float32, gate []float32, up []float32)
 
 //go:noescape
-func swiGLUBackAVX2(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func swiGLUBackAVX2(dst []float32, dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
 
 //go:noescape
 func geGLUAVX2(dst []float32, gate []float32, up []float32)
 
 //go:noescape
-func geGLUBackAVX2(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func geGLUBackAVX2(dst []float32, dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
 
 //go:noescape
 func geluTanhAVX2(dst []float32, x []float32)

@@ -19,13 +19,13 @@ func init() {
 func swiGLUNEON(dst []float32, gate []float32, up []float32)
 
 //go:noescape
-func swiGLUBackNEON(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func swiGLUBackNEON(dst []float32, dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
 
 //go:noescape
 func geGLUNEON(dst []float32, gate []float32, up []float32)
 
 //go:noescape
-func geGLUBackNEON(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func geGLUBackNEON(dst []float32, dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
 
 //go:noescape
 func geluTanhNEON(dst []float32, x []float32)

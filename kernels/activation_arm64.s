@@ -587,21 +587,22 @@ lanes_6:
 done_3:
 	RET
 
-// func swiGLUBackNEON(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
-TEXT ·swiGLUBackNEON(SB), NOSPLIT, $0-120
-	MOVD dgate_base+0(FP), R0
-	MOVD dup_base+24(FP), R1
-	MOVD dy_base+48(FP), R2
-	MOVD gate_base+72(FP), R3
-	MOVD up_base+96(FP), R4
-	MOVD gate_len+80(FP), R5
+// func swiGLUBackNEON(dst []float32, dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+TEXT ·swiGLUBackNEON(SB), NOSPLIT, $0-144
+	MOVD dst_base+0(FP), R0
+	MOVD dgate_base+24(FP), R1
+	MOVD dup_base+48(FP), R2
+	MOVD dy_base+72(FP), R3
+	MOVD gate_base+96(FP), R4
+	MOVD up_base+120(FP), R5
+	MOVD gate_len+104(FP), R6
 loop_7:
-	CMP $16, R5
+	CMP $16, R6
 	BLT tail_8
-	FMOVQ (R3), F0
-	FMOVQ 16(R3), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 48(R3), F3
+	FMOVQ (R4), F0
+	FMOVQ 16(R4), F1
+	FMOVQ 32(R4), F2
+	FMOVQ 48(R4), F3
 	MOVD $0x80000000, R17
 	VDUP R17, V8.S4
 	VDUP R17, V9.S4
@@ -769,26 +770,34 @@ loop_7:
 	WORD $0x6E25FFE5
 	WORD $0x6E26FFE6
 	WORD $0x6E27FFE7
-	FMOVQ (R2), F16
-	FMOVQ 16(R2), F17
-	FMOVQ 32(R2), F18
-	FMOVQ 48(R2), F19
-	FMOVQ (R4), F20
-	FMOVQ 16(R4), F21
-	FMOVQ 32(R4), F22
-	FMOVQ 48(R4), F23
+	FMOVQ (R3), F16
+	FMOVQ 16(R3), F17
+	FMOVQ 32(R3), F18
+	FMOVQ 48(R3), F19
+	FMOVQ (R5), F20
+	FMOVQ 16(R5), F21
+	FMOVQ 32(R5), F22
+	FMOVQ 48(R5), F23
 	WORD $0x6E24DC08
 	WORD $0x6E25DC29
 	WORD $0x6E26DC4A
 	WORD $0x6E27DC6B
+	WORD $0x6E34DD0C
+	WORD $0x6E35DD2D
+	WORD $0x6E36DD4E
+	WORD $0x6E37DD6F
+	FMOVQ F12, (R0)
+	FMOVQ F13, 16(R0)
+	FMOVQ F14, 32(R0)
+	FMOVQ F15, 48(R0)
 	WORD $0x6E28DE08
 	WORD $0x6E29DE29
 	WORD $0x6E2ADE4A
 	WORD $0x6E2BDE6B
-	FMOVQ F8, (R1)
-	FMOVQ F9, 16(R1)
-	FMOVQ F10, 32(R1)
-	FMOVQ F11, 48(R1)
+	FMOVQ F8, (R2)
+	FMOVQ F9, 16(R2)
+	FMOVQ F10, 32(R2)
+	FMOVQ F11, 48(R2)
 	MOVD $0x3F800000, R17
 	VDUP R17, V31.S4
 	WORD $0x4EA4D7E8
@@ -821,87 +830,88 @@ loop_7:
 	WORD $0x6E25DEA5
 	WORD $0x6E26DEC6
 	WORD $0x6E27DEE7
-	FMOVQ F4, (R0)
-	FMOVQ F5, 16(R0)
-	FMOVQ F6, 32(R0)
-	FMOVQ F7, 48(R0)
+	FMOVQ F4, (R1)
+	FMOVQ F5, 16(R1)
+	FMOVQ F6, 32(R1)
+	FMOVQ F7, 48(R1)
 	ADD $64, R0
 	ADD $64, R1
 	ADD $64, R2
 	ADD $64, R3
 	ADD $64, R4
-	ADD $-16, R5
+	ADD $64, R5
+	ADD $-16, R6
 	B loop_7
 tail_8:
-	CMP $0, R5
+	CMP $0, R6
 	BLE done_9
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
-	CMP $0, R5
+	CMP $0, R6
 	BLE lanes_10
-	MOVWU (R3), R17
+	MOVWU (R4), R17
 	VMOV R17, V0.S[0]
-	CMP $1, R5
+	CMP $1, R6
 	BLE lanes_10
-	MOVWU 4(R3), R17
+	MOVWU 4(R4), R17
 	VMOV R17, V0.S[1]
-	CMP $2, R5
+	CMP $2, R6
 	BLE lanes_10
-	MOVWU 8(R3), R17
+	MOVWU 8(R4), R17
 	VMOV R17, V0.S[2]
-	CMP $3, R5
+	CMP $3, R6
 	BLE lanes_10
-	MOVWU 12(R3), R17
+	MOVWU 12(R4), R17
 	VMOV R17, V0.S[3]
-	CMP $4, R5
+	CMP $4, R6
 	BLE lanes_10
-	MOVWU 16(R3), R17
+	MOVWU 16(R4), R17
 	VMOV R17, V1.S[0]
-	CMP $5, R5
+	CMP $5, R6
 	BLE lanes_10
-	MOVWU 20(R3), R17
+	MOVWU 20(R4), R17
 	VMOV R17, V1.S[1]
-	CMP $6, R5
+	CMP $6, R6
 	BLE lanes_10
-	MOVWU 24(R3), R17
+	MOVWU 24(R4), R17
 	VMOV R17, V1.S[2]
-	CMP $7, R5
+	CMP $7, R6
 	BLE lanes_10
-	MOVWU 28(R3), R17
+	MOVWU 28(R4), R17
 	VMOV R17, V1.S[3]
-	CMP $8, R5
+	CMP $8, R6
 	BLE lanes_10
-	MOVWU 32(R3), R17
+	MOVWU 32(R4), R17
 	VMOV R17, V2.S[0]
-	CMP $9, R5
+	CMP $9, R6
 	BLE lanes_10
-	MOVWU 36(R3), R17
+	MOVWU 36(R4), R17
 	VMOV R17, V2.S[1]
-	CMP $10, R5
+	CMP $10, R6
 	BLE lanes_10
-	MOVWU 40(R3), R17
+	MOVWU 40(R4), R17
 	VMOV R17, V2.S[2]
-	CMP $11, R5
+	CMP $11, R6
 	BLE lanes_10
-	MOVWU 44(R3), R17
+	MOVWU 44(R4), R17
 	VMOV R17, V2.S[3]
-	CMP $12, R5
+	CMP $12, R6
 	BLE lanes_10
-	MOVWU 48(R3), R17
+	MOVWU 48(R4), R17
 	VMOV R17, V3.S[0]
-	CMP $13, R5
+	CMP $13, R6
 	BLE lanes_10
-	MOVWU 52(R3), R17
+	MOVWU 52(R4), R17
 	VMOV R17, V3.S[1]
-	CMP $14, R5
+	CMP $14, R6
 	BLE lanes_10
-	MOVWU 56(R3), R17
+	MOVWU 56(R4), R17
 	VMOV R17, V3.S[2]
-	CMP $15, R5
+	CMP $15, R6
 	BLE lanes_10
-	MOVWU 60(R3), R17
+	MOVWU 60(R4), R17
 	VMOV R17, V3.S[3]
 lanes_10:
 	MOVD $0x80000000, R17
@@ -1075,213 +1085,282 @@ lanes_10:
 	WORD $0x6E311E31
 	WORD $0x6E321E52
 	WORD $0x6E331E73
-	CMP $0, R5
+	CMP $0, R6
 	BLE lanes_11
-	MOVWU (R2), R17
+	MOVWU (R3), R17
 	VMOV R17, V16.S[0]
-	CMP $1, R5
+	CMP $1, R6
 	BLE lanes_11
-	MOVWU 4(R2), R17
+	MOVWU 4(R3), R17
 	VMOV R17, V16.S[1]
-	CMP $2, R5
+	CMP $2, R6
 	BLE lanes_11
-	MOVWU 8(R2), R17
+	MOVWU 8(R3), R17
 	VMOV R17, V16.S[2]
-	CMP $3, R5
+	CMP $3, R6
 	BLE lanes_11
-	MOVWU 12(R2), R17
+	MOVWU 12(R3), R17
 	VMOV R17, V16.S[3]
-	CMP $4, R5
+	CMP $4, R6
 	BLE lanes_11
-	MOVWU 16(R2), R17
+	MOVWU 16(R3), R17
 	VMOV R17, V17.S[0]
-	CMP $5, R5
+	CMP $5, R6
 	BLE lanes_11
-	MOVWU 20(R2), R17
+	MOVWU 20(R3), R17
 	VMOV R17, V17.S[1]
-	CMP $6, R5
+	CMP $6, R6
 	BLE lanes_11
-	MOVWU 24(R2), R17
+	MOVWU 24(R3), R17
 	VMOV R17, V17.S[2]
-	CMP $7, R5
+	CMP $7, R6
 	BLE lanes_11
-	MOVWU 28(R2), R17
+	MOVWU 28(R3), R17
 	VMOV R17, V17.S[3]
-	CMP $8, R5
+	CMP $8, R6
 	BLE lanes_11
-	MOVWU 32(R2), R17
+	MOVWU 32(R3), R17
 	VMOV R17, V18.S[0]
-	CMP $9, R5
+	CMP $9, R6
 	BLE lanes_11
-	MOVWU 36(R2), R17
+	MOVWU 36(R3), R17
 	VMOV R17, V18.S[1]
-	CMP $10, R5
+	CMP $10, R6
 	BLE lanes_11
-	MOVWU 40(R2), R17
+	MOVWU 40(R3), R17
 	VMOV R17, V18.S[2]
-	CMP $11, R5
+	CMP $11, R6
 	BLE lanes_11
-	MOVWU 44(R2), R17
+	MOVWU 44(R3), R17
 	VMOV R17, V18.S[3]
-	CMP $12, R5
+	CMP $12, R6
 	BLE lanes_11
-	MOVWU 48(R2), R17
+	MOVWU 48(R3), R17
 	VMOV R17, V19.S[0]
-	CMP $13, R5
+	CMP $13, R6
 	BLE lanes_11
-	MOVWU 52(R2), R17
+	MOVWU 52(R3), R17
 	VMOV R17, V19.S[1]
-	CMP $14, R5
+	CMP $14, R6
 	BLE lanes_11
-	MOVWU 56(R2), R17
+	MOVWU 56(R3), R17
 	VMOV R17, V19.S[2]
-	CMP $15, R5
+	CMP $15, R6
 	BLE lanes_11
-	MOVWU 60(R2), R17
+	MOVWU 60(R3), R17
 	VMOV R17, V19.S[3]
 lanes_11:
 	WORD $0x6E341E94
 	WORD $0x6E351EB5
 	WORD $0x6E361ED6
 	WORD $0x6E371EF7
-	CMP $0, R5
+	CMP $0, R6
 	BLE lanes_12
-	MOVWU (R4), R17
+	MOVWU (R5), R17
 	VMOV R17, V20.S[0]
-	CMP $1, R5
+	CMP $1, R6
 	BLE lanes_12
-	MOVWU 4(R4), R17
+	MOVWU 4(R5), R17
 	VMOV R17, V20.S[1]
-	CMP $2, R5
+	CMP $2, R6
 	BLE lanes_12
-	MOVWU 8(R4), R17
+	MOVWU 8(R5), R17
 	VMOV R17, V20.S[2]
-	CMP $3, R5
+	CMP $3, R6
 	BLE lanes_12
-	MOVWU 12(R4), R17
+	MOVWU 12(R5), R17
 	VMOV R17, V20.S[3]
-	CMP $4, R5
+	CMP $4, R6
 	BLE lanes_12
-	MOVWU 16(R4), R17
+	MOVWU 16(R5), R17
 	VMOV R17, V21.S[0]
-	CMP $5, R5
+	CMP $5, R6
 	BLE lanes_12
-	MOVWU 20(R4), R17
+	MOVWU 20(R5), R17
 	VMOV R17, V21.S[1]
-	CMP $6, R5
+	CMP $6, R6
 	BLE lanes_12
-	MOVWU 24(R4), R17
+	MOVWU 24(R5), R17
 	VMOV R17, V21.S[2]
-	CMP $7, R5
+	CMP $7, R6
 	BLE lanes_12
-	MOVWU 28(R4), R17
+	MOVWU 28(R5), R17
 	VMOV R17, V21.S[3]
-	CMP $8, R5
+	CMP $8, R6
 	BLE lanes_12
-	MOVWU 32(R4), R17
+	MOVWU 32(R5), R17
 	VMOV R17, V22.S[0]
-	CMP $9, R5
+	CMP $9, R6
 	BLE lanes_12
-	MOVWU 36(R4), R17
+	MOVWU 36(R5), R17
 	VMOV R17, V22.S[1]
-	CMP $10, R5
+	CMP $10, R6
 	BLE lanes_12
-	MOVWU 40(R4), R17
+	MOVWU 40(R5), R17
 	VMOV R17, V22.S[2]
-	CMP $11, R5
+	CMP $11, R6
 	BLE lanes_12
-	MOVWU 44(R4), R17
+	MOVWU 44(R5), R17
 	VMOV R17, V22.S[3]
-	CMP $12, R5
+	CMP $12, R6
 	BLE lanes_12
-	MOVWU 48(R4), R17
+	MOVWU 48(R5), R17
 	VMOV R17, V23.S[0]
-	CMP $13, R5
+	CMP $13, R6
 	BLE lanes_12
-	MOVWU 52(R4), R17
+	MOVWU 52(R5), R17
 	VMOV R17, V23.S[1]
-	CMP $14, R5
+	CMP $14, R6
 	BLE lanes_12
-	MOVWU 56(R4), R17
+	MOVWU 56(R5), R17
 	VMOV R17, V23.S[2]
-	CMP $15, R5
+	CMP $15, R6
 	BLE lanes_12
-	MOVWU 60(R4), R17
+	MOVWU 60(R5), R17
 	VMOV R17, V23.S[3]
 lanes_12:
 	WORD $0x6E24DC08
 	WORD $0x6E25DC29
 	WORD $0x6E26DC4A
 	WORD $0x6E27DC6B
+	WORD $0x6E34DD0C
+	WORD $0x6E35DD2D
+	WORD $0x6E36DD4E
+	WORD $0x6E37DD6F
+	CMP $0, R6
+	BLE lanes_13
+	VMOV V12.S[0], R17
+	MOVW R17, (R0)
+	CMP $1, R6
+	BLE lanes_13
+	VMOV V12.S[1], R17
+	MOVW R17, 4(R0)
+	CMP $2, R6
+	BLE lanes_13
+	VMOV V12.S[2], R17
+	MOVW R17, 8(R0)
+	CMP $3, R6
+	BLE lanes_13
+	VMOV V12.S[3], R17
+	MOVW R17, 12(R0)
+	CMP $4, R6
+	BLE lanes_13
+	VMOV V13.S[0], R17
+	MOVW R17, 16(R0)
+	CMP $5, R6
+	BLE lanes_13
+	VMOV V13.S[1], R17
+	MOVW R17, 20(R0)
+	CMP $6, R6
+	BLE lanes_13
+	VMOV V13.S[2], R17
+	MOVW R17, 24(R0)
+	CMP $7, R6
+	BLE lanes_13
+	VMOV V13.S[3], R17
+	MOVW R17, 28(R0)
+	CMP $8, R6
+	BLE lanes_13
+	VMOV V14.S[0], R17
+	MOVW R17, 32(R0)
+	CMP $9, R6
+	BLE lanes_13
+	VMOV V14.S[1], R17
+	MOVW R17, 36(R0)
+	CMP $10, R6
+	BLE lanes_13
+	VMOV V14.S[2], R17
+	MOVW R17, 40(R0)
+	CMP $11, R6
+	BLE lanes_13
+	VMOV V14.S[3], R17
+	MOVW R17, 44(R0)
+	CMP $12, R6
+	BLE lanes_13
+	VMOV V15.S[0], R17
+	MOVW R17, 48(R0)
+	CMP $13, R6
+	BLE lanes_13
+	VMOV V15.S[1], R17
+	MOVW R17, 52(R0)
+	CMP $14, R6
+	BLE lanes_13
+	VMOV V15.S[2], R17
+	MOVW R17, 56(R0)
+	CMP $15, R6
+	BLE lanes_13
+	VMOV V15.S[3], R17
+	MOVW R17, 60(R0)
+lanes_13:
 	WORD $0x6E28DE08
 	WORD $0x6E29DE29
 	WORD $0x6E2ADE4A
 	WORD $0x6E2BDE6B
-	CMP $0, R5
-	BLE lanes_13
+	CMP $0, R6
+	BLE lanes_14
 	VMOV V8.S[0], R17
-	MOVW R17, (R1)
-	CMP $1, R5
-	BLE lanes_13
+	MOVW R17, (R2)
+	CMP $1, R6
+	BLE lanes_14
 	VMOV V8.S[1], R17
-	MOVW R17, 4(R1)
-	CMP $2, R5
-	BLE lanes_13
+	MOVW R17, 4(R2)
+	CMP $2, R6
+	BLE lanes_14
 	VMOV V8.S[2], R17
-	MOVW R17, 8(R1)
-	CMP $3, R5
-	BLE lanes_13
+	MOVW R17, 8(R2)
+	CMP $3, R6
+	BLE lanes_14
 	VMOV V8.S[3], R17
-	MOVW R17, 12(R1)
-	CMP $4, R5
-	BLE lanes_13
+	MOVW R17, 12(R2)
+	CMP $4, R6
+	BLE lanes_14
 	VMOV V9.S[0], R17
-	MOVW R17, 16(R1)
-	CMP $5, R5
-	BLE lanes_13
+	MOVW R17, 16(R2)
+	CMP $5, R6
+	BLE lanes_14
 	VMOV V9.S[1], R17
-	MOVW R17, 20(R1)
-	CMP $6, R5
-	BLE lanes_13
+	MOVW R17, 20(R2)
+	CMP $6, R6
+	BLE lanes_14
 	VMOV V9.S[2], R17
-	MOVW R17, 24(R1)
-	CMP $7, R5
-	BLE lanes_13
+	MOVW R17, 24(R2)
+	CMP $7, R6
+	BLE lanes_14
 	VMOV V9.S[3], R17
-	MOVW R17, 28(R1)
-	CMP $8, R5
-	BLE lanes_13
+	MOVW R17, 28(R2)
+	CMP $8, R6
+	BLE lanes_14
 	VMOV V10.S[0], R17
-	MOVW R17, 32(R1)
-	CMP $9, R5
-	BLE lanes_13
+	MOVW R17, 32(R2)
+	CMP $9, R6
+	BLE lanes_14
 	VMOV V10.S[1], R17
-	MOVW R17, 36(R1)
-	CMP $10, R5
-	BLE lanes_13
+	MOVW R17, 36(R2)
+	CMP $10, R6
+	BLE lanes_14
 	VMOV V10.S[2], R17
-	MOVW R17, 40(R1)
-	CMP $11, R5
-	BLE lanes_13
+	MOVW R17, 40(R2)
+	CMP $11, R6
+	BLE lanes_14
 	VMOV V10.S[3], R17
-	MOVW R17, 44(R1)
-	CMP $12, R5
-	BLE lanes_13
+	MOVW R17, 44(R2)
+	CMP $12, R6
+	BLE lanes_14
 	VMOV V11.S[0], R17
-	MOVW R17, 48(R1)
-	CMP $13, R5
-	BLE lanes_13
+	MOVW R17, 48(R2)
+	CMP $13, R6
+	BLE lanes_14
 	VMOV V11.S[1], R17
-	MOVW R17, 52(R1)
-	CMP $14, R5
-	BLE lanes_13
+	MOVW R17, 52(R2)
+	CMP $14, R6
+	BLE lanes_14
 	VMOV V11.S[2], R17
-	MOVW R17, 56(R1)
-	CMP $15, R5
-	BLE lanes_13
+	MOVW R17, 56(R2)
+	CMP $15, R6
+	BLE lanes_14
 	VMOV V11.S[3], R17
-	MOVW R17, 60(R1)
-lanes_13:
+	MOVW R17, 60(R2)
+lanes_14:
 	MOVD $0x3F800000, R17
 	VDUP R17, V31.S4
 	WORD $0x4EA4D7E8
@@ -1314,71 +1393,71 @@ lanes_13:
 	WORD $0x6E25DEA5
 	WORD $0x6E26DEC6
 	WORD $0x6E27DEE7
-	CMP $0, R5
-	BLE lanes_14
+	CMP $0, R6
+	BLE lanes_15
 	VMOV V4.S[0], R17
-	MOVW R17, (R0)
-	CMP $1, R5
-	BLE lanes_14
+	MOVW R17, (R1)
+	CMP $1, R6
+	BLE lanes_15
 	VMOV V4.S[1], R17
-	MOVW R17, 4(R0)
-	CMP $2, R5
-	BLE lanes_14
+	MOVW R17, 4(R1)
+	CMP $2, R6
+	BLE lanes_15
 	VMOV V4.S[2], R17
-	MOVW R17, 8(R0)
-	CMP $3, R5
-	BLE lanes_14
+	MOVW R17, 8(R1)
+	CMP $3, R6
+	BLE lanes_15
 	VMOV V4.S[3], R17
-	MOVW R17, 12(R0)
-	CMP $4, R5
-	BLE lanes_14
+	MOVW R17, 12(R1)
+	CMP $4, R6
+	BLE lanes_15
 	VMOV V5.S[0], R17
-	MOVW R17, 16(R0)
-	CMP $5, R5
-	BLE lanes_14
+	MOVW R17, 16(R1)
+	CMP $5, R6
+	BLE lanes_15
 	VMOV V5.S[1], R17
-	MOVW R17, 20(R0)
-	CMP $6, R5
-	BLE lanes_14
+	MOVW R17, 20(R1)
+	CMP $6, R6
+	BLE lanes_15
 	VMOV V5.S[2], R17
-	MOVW R17, 24(R0)
-	CMP $7, R5
-	BLE lanes_14
+	MOVW R17, 24(R1)
+	CMP $7, R6
+	BLE lanes_15
 	VMOV V5.S[3], R17
-	MOVW R17, 28(R0)
-	CMP $8, R5
-	BLE lanes_14
+	MOVW R17, 28(R1)
+	CMP $8, R6
+	BLE lanes_15
 	VMOV V6.S[0], R17
-	MOVW R17, 32(R0)
-	CMP $9, R5
-	BLE lanes_14
+	MOVW R17, 32(R1)
+	CMP $9, R6
+	BLE lanes_15
 	VMOV V6.S[1], R17
-	MOVW R17, 36(R0)
-	CMP $10, R5
-	BLE lanes_14
+	MOVW R17, 36(R1)
+	CMP $10, R6
+	BLE lanes_15
 	VMOV V6.S[2], R17
-	MOVW R17, 40(R0)
-	CMP $11, R5
-	BLE lanes_14
+	MOVW R17, 40(R1)
+	CMP $11, R6
+	BLE lanes_15
 	VMOV V6.S[3], R17
-	MOVW R17, 44(R0)
-	CMP $12, R5
-	BLE lanes_14
+	MOVW R17, 44(R1)
+	CMP $12, R6
+	BLE lanes_15
 	VMOV V7.S[0], R17
-	MOVW R17, 48(R0)
-	CMP $13, R5
-	BLE lanes_14
+	MOVW R17, 48(R1)
+	CMP $13, R6
+	BLE lanes_15
 	VMOV V7.S[1], R17
-	MOVW R17, 52(R0)
-	CMP $14, R5
-	BLE lanes_14
+	MOVW R17, 52(R1)
+	CMP $14, R6
+	BLE lanes_15
 	VMOV V7.S[2], R17
-	MOVW R17, 56(R0)
-	CMP $15, R5
-	BLE lanes_14
+	MOVW R17, 56(R1)
+	CMP $15, R6
+	BLE lanes_15
 	VMOV V7.S[3], R17
-	MOVW R17, 60(R0)
-lanes_14:
+	MOVW R17, 60(R1)
+lanes_15:
 done_9:
 	RET
 
@@ -1388,9 +1467,9 @@ TEXT ·geGLUNEON(SB), NOSPLIT, $0-72
 	MOVD gate_base+24(FP), R1
 	MOVD up_base+48(FP), R2
 	MOVD gate_len+32(FP), R3
-loop_15:
+loop_16:
 	CMP $16, R3
-	BLT tail_16
+	BLT tail_17
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -1601,79 +1680,79 @@ loop_15:
 	ADD $64, R1
 	ADD $64, R2
 	ADD $-16, R3
-	B loop_15
-tail_16:
+	B loop_16
+tail_17:
 	CMP $0, R3
-	BLE done_17
+	BLE done_18
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	CMP $0, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU (R1), R17
 	VMOV R17, V0.S[0]
 	CMP $1, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 4(R1), R17
 	VMOV R17, V0.S[1]
 	CMP $2, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 8(R1), R17
 	VMOV R17, V0.S[2]
 	CMP $3, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 12(R1), R17
 	VMOV R17, V0.S[3]
 	CMP $4, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 16(R1), R17
 	VMOV R17, V1.S[0]
 	CMP $5, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 20(R1), R17
 	VMOV R17, V1.S[1]
 	CMP $6, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 24(R1), R17
 	VMOV R17, V1.S[2]
 	CMP $7, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 28(R1), R17
 	VMOV R17, V1.S[3]
 	CMP $8, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 32(R1), R17
 	VMOV R17, V2.S[0]
 	CMP $9, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 36(R1), R17
 	VMOV R17, V2.S[1]
 	CMP $10, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 40(R1), R17
 	VMOV R17, V2.S[2]
 	CMP $11, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 44(R1), R17
 	VMOV R17, V2.S[3]
 	CMP $12, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 48(R1), R17
 	VMOV R17, V3.S[0]
 	CMP $13, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 52(R1), R17
 	VMOV R17, V3.S[1]
 	CMP $14, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 56(R1), R17
 	VMOV R17, V3.S[2]
 	CMP $15, R3
-	BLE lanes_18
+	BLE lanes_19
 	MOVWU 60(R1), R17
 	VMOV R17, V3.S[3]
-lanes_18:
+lanes_19:
 	WORD $0x6E20DC04
 	WORD $0x6E21DC25
 	WORD $0x6E22DC46
@@ -1869,157 +1948,158 @@ lanes_18:
 	WORD $0x6E2A1D4A
 	WORD $0x6E2B1D6B
 	CMP $0, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU (R2), R17
 	VMOV R17, V8.S[0]
 	CMP $1, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 4(R2), R17
 	VMOV R17, V8.S[1]
 	CMP $2, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 8(R2), R17
 	VMOV R17, V8.S[2]
 	CMP $3, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 12(R2), R17
 	VMOV R17, V8.S[3]
 	CMP $4, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 16(R2), R17
 	VMOV R17, V9.S[0]
 	CMP $5, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 20(R2), R17
 	VMOV R17, V9.S[1]
 	CMP $6, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 24(R2), R17
 	VMOV R17, V9.S[2]
 	CMP $7, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 28(R2), R17
 	VMOV R17, V9.S[3]
 	CMP $8, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 32(R2), R17
 	VMOV R17, V10.S[0]
 	CMP $9, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 36(R2), R17
 	VMOV R17, V10.S[1]
 	CMP $10, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 40(R2), R17
 	VMOV R17, V10.S[2]
 	CMP $11, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 44(R2), R17
 	VMOV R17, V10.S[3]
 	CMP $12, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 48(R2), R17
 	VMOV R17, V11.S[0]
 	CMP $13, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 52(R2), R17
 	VMOV R17, V11.S[1]
 	CMP $14, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 56(R2), R17
 	VMOV R17, V11.S[2]
 	CMP $15, R3
-	BLE lanes_19
+	BLE lanes_20
 	MOVWU 60(R2), R17
 	VMOV R17, V11.S[3]
-lanes_19:
+lanes_20:
 	WORD $0x6E28DC84
 	WORD $0x6E29DCA5
 	WORD $0x6E2ADCC6
 	WORD $0x6E2BDCE7
 	CMP $0, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V4.S[0], R17
 	MOVW R17, (R0)
 	CMP $1, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V4.S[1], R17
 	MOVW R17, 4(R0)
 	CMP $2, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V4.S[2], R17
 	MOVW R17, 8(R0)
 	CMP $3, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V4.S[3], R17
 	MOVW R17, 12(R0)
 	CMP $4, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V5.S[0], R17
 	MOVW R17, 16(R0)
 	CMP $5, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V5.S[1], R17
 	MOVW R17, 20(R0)
 	CMP $6, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V5.S[2], R17
 	MOVW R17, 24(R0)
 	CMP $7, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V5.S[3], R17
 	MOVW R17, 28(R0)
 	CMP $8, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V6.S[0], R17
 	MOVW R17, 32(R0)
 	CMP $9, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V6.S[1], R17
 	MOVW R17, 36(R0)
 	CMP $10, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V6.S[2], R17
 	MOVW R17, 40(R0)
 	CMP $11, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V6.S[3], R17
 	MOVW R17, 44(R0)
 	CMP $12, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V7.S[0], R17
 	MOVW R17, 48(R0)
 	CMP $13, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V7.S[1], R17
 	MOVW R17, 52(R0)
 	CMP $14, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V7.S[2], R17
 	MOVW R17, 56(R0)
 	CMP $15, R3
-	BLE lanes_20
+	BLE lanes_21
 	VMOV V7.S[3], R17
 	MOVW R17, 60(R0)
-lanes_20:
-done_17:
+lanes_21:
+done_18:
 	RET
 
-// func geGLUBackNEON(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
-TEXT ·geGLUBackNEON(SB), NOSPLIT, $0-120
-	MOVD dgate_base+0(FP), R0
-	MOVD dup_base+24(FP), R1
-	MOVD dy_base+48(FP), R2
-	MOVD gate_base+72(FP), R3
-	MOVD up_base+96(FP), R4
-	MOVD gate_len+80(FP), R5
-loop_21:
-	CMP $16, R5
-	BLT tail_22
-	FMOVQ (R3), F0
-	FMOVQ 16(R3), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 48(R3), F3
+// func geGLUBackNEON(dst []float32, dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+TEXT ·geGLUBackNEON(SB), NOSPLIT, $0-144
+	MOVD dst_base+0(FP), R0
+	MOVD dgate_base+24(FP), R1
+	MOVD dup_base+48(FP), R2
+	MOVD dy_base+72(FP), R3
+	MOVD gate_base+96(FP), R4
+	MOVD up_base+120(FP), R5
+	MOVD gate_len+104(FP), R6
+loop_22:
+	CMP $16, R6
+	BLT tail_23
+	FMOVQ (R4), F0
+	FMOVQ 16(R4), F1
+	FMOVQ 32(R4), F2
+	FMOVQ 48(R4), F3
 	WORD $0x6E20DC04
 	WORD $0x6E21DC25
 	WORD $0x6E22DC46
@@ -2206,26 +2286,34 @@ loop_21:
 	WORD $0x6E29FFE5
 	WORD $0x6E2AFFE6
 	WORD $0x6E2BFFE7
-	FMOVQ (R2), F16
-	FMOVQ 16(R2), F17
-	FMOVQ 32(R2), F18
-	FMOVQ 48(R2), F19
-	FMOVQ (R4), F20
-	FMOVQ 16(R4), F21
-	FMOVQ 32(R4), F22
-	FMOVQ 48(R4), F23
+	FMOVQ (R3), F16
+	FMOVQ 16(R3), F17
+	FMOVQ 32(R3), F18
+	FMOVQ 48(R3), F19
+	FMOVQ (R5), F20
+	FMOVQ 16(R5), F21
+	FMOVQ 32(R5), F22
+	FMOVQ 48(R5), F23
 	WORD $0x6E24DC08
 	WORD $0x6E25DC29
 	WORD $0x6E26DC4A
 	WORD $0x6E27DC6B
+	WORD $0x6E34DD0C
+	WORD $0x6E35DD2D
+	WORD $0x6E36DD4E
+	WORD $0x6E37DD6F
+	FMOVQ F12, (R0)
+	FMOVQ F13, 16(R0)
+	FMOVQ F14, 32(R0)
+	FMOVQ F15, 48(R0)
 	WORD $0x6E28DE08
 	WORD $0x6E29DE29
 	WORD $0x6E2ADE4A
 	WORD $0x6E2BDE6B
-	FMOVQ F8, (R1)
-	FMOVQ F9, 16(R1)
-	FMOVQ F10, 32(R1)
-	FMOVQ F11, 48(R1)
+	FMOVQ F8, (R2)
+	FMOVQ F9, 16(R2)
+	FMOVQ F10, 32(R2)
+	FMOVQ F11, 48(R2)
 	WORD $0x4EA41C88
 	WORD $0x4EA51CA9
 	WORD $0x4EA61CCA
@@ -2294,89 +2382,90 @@ loop_21:
 	WORD $0x6E25DEA5
 	WORD $0x6E26DEC6
 	WORD $0x6E27DEE7
-	FMOVQ F4, (R0)
-	FMOVQ F5, 16(R0)
-	FMOVQ F6, 32(R0)
-	FMOVQ F7, 48(R0)
+	FMOVQ F4, (R1)
+	FMOVQ F5, 16(R1)
+	FMOVQ F6, 32(R1)
+	FMOVQ F7, 48(R1)
 	ADD $64, R0
 	ADD $64, R1
 	ADD $64, R2
 	ADD $64, R3
 	ADD $64, R4
-	ADD $-16, R5
-	B loop_21
-tail_22:
-	CMP $0, R5
-	BLE done_23
+	ADD $64, R5
+	ADD $-16, R6
+	B loop_22
+tail_23:
+	CMP $0, R6
+	BLE done_24
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
-	CMP $0, R5
-	BLE lanes_24
-	MOVWU (R3), R17
+	CMP $0, R6
+	BLE lanes_25
+	MOVWU (R4), R17
 	VMOV R17, V0.S[0]
-	CMP $1, R5
-	BLE lanes_24
-	MOVWU 4(R3), R17
+	CMP $1, R6
+	BLE lanes_25
+	MOVWU 4(R4), R17
 	VMOV R17, V0.S[1]
-	CMP $2, R5
-	BLE lanes_24
-	MOVWU 8(R3), R17
+	CMP $2, R6
+	BLE lanes_25
+	MOVWU 8(R4), R17
 	VMOV R17, V0.S[2]
-	CMP $3, R5
-	BLE lanes_24
-	MOVWU 12(R3), R17
+	CMP $3, R6
+	BLE lanes_25
+	MOVWU 12(R4), R17
 	VMOV R17, V0.S[3]
-	CMP $4, R5
-	BLE lanes_24
-	MOVWU 16(R3), R17
+	CMP $4, R6
+	BLE lanes_25
+	MOVWU 16(R4), R17
 	VMOV R17, V1.S[0]
-	CMP $5, R5
-	BLE lanes_24
-	MOVWU 20(R3), R17
+	CMP $5, R6
+	BLE lanes_25
+	MOVWU 20(R4), R17
 	VMOV R17, V1.S[1]
-	CMP $6, R5
-	BLE lanes_24
-	MOVWU 24(R3), R17
+	CMP $6, R6
+	BLE lanes_25
+	MOVWU 24(R4), R17
 	VMOV R17, V1.S[2]
-	CMP $7, R5
-	BLE lanes_24
-	MOVWU 28(R3), R17
+	CMP $7, R6
+	BLE lanes_25
+	MOVWU 28(R4), R17
 	VMOV R17, V1.S[3]
-	CMP $8, R5
-	BLE lanes_24
-	MOVWU 32(R3), R17
+	CMP $8, R6
+	BLE lanes_25
+	MOVWU 32(R4), R17
 	VMOV R17, V2.S[0]
-	CMP $9, R5
-	BLE lanes_24
-	MOVWU 36(R3), R17
+	CMP $9, R6
+	BLE lanes_25
+	MOVWU 36(R4), R17
 	VMOV R17, V2.S[1]
-	CMP $10, R5
-	BLE lanes_24
-	MOVWU 40(R3), R17
+	CMP $10, R6
+	BLE lanes_25
+	MOVWU 40(R4), R17
 	VMOV R17, V2.S[2]
-	CMP $11, R5
-	BLE lanes_24
-	MOVWU 44(R3), R17
+	CMP $11, R6
+	BLE lanes_25
+	MOVWU 44(R4), R17
 	VMOV R17, V2.S[3]
-	CMP $12, R5
-	BLE lanes_24
-	MOVWU 48(R3), R17
+	CMP $12, R6
+	BLE lanes_25
+	MOVWU 48(R4), R17
 	VMOV R17, V3.S[0]
-	CMP $13, R5
-	BLE lanes_24
-	MOVWU 52(R3), R17
+	CMP $13, R6
+	BLE lanes_25
+	MOVWU 52(R4), R17
 	VMOV R17, V3.S[1]
-	CMP $14, R5
-	BLE lanes_24
-	MOVWU 56(R3), R17
+	CMP $14, R6
+	BLE lanes_25
+	MOVWU 56(R4), R17
 	VMOV R17, V3.S[2]
-	CMP $15, R5
-	BLE lanes_24
-	MOVWU 60(R3), R17
+	CMP $15, R6
+	BLE lanes_25
+	MOVWU 60(R4), R17
 	VMOV R17, V3.S[3]
-lanes_24:
+lanes_25:
 	WORD $0x6E20DC04
 	WORD $0x6E21DC25
 	WORD $0x6E22DC46
@@ -2567,213 +2656,282 @@ lanes_24:
 	WORD $0x6E311E31
 	WORD $0x6E321E52
 	WORD $0x6E331E73
-	CMP $0, R5
-	BLE lanes_25
-	MOVWU (R2), R17
+	CMP $0, R6
+	BLE lanes_26
+	MOVWU (R3), R17
 	VMOV R17, V16.S[0]
-	CMP $1, R5
-	BLE lanes_25
-	MOVWU 4(R2), R17
+	CMP $1, R6
+	BLE lanes_26
+	MOVWU 4(R3), R17
 	VMOV R17, V16.S[1]
-	CMP $2, R5
-	BLE lanes_25
-	MOVWU 8(R2), R17
+	CMP $2, R6
+	BLE lanes_26
+	MOVWU 8(R3), R17
 	VMOV R17, V16.S[2]
-	CMP $3, R5
-	BLE lanes_25
-	MOVWU 12(R2), R17
+	CMP $3, R6
+	BLE lanes_26
+	MOVWU 12(R3), R17
 	VMOV R17, V16.S[3]
-	CMP $4, R5
-	BLE lanes_25
-	MOVWU 16(R2), R17
+	CMP $4, R6
+	BLE lanes_26
+	MOVWU 16(R3), R17
 	VMOV R17, V17.S[0]
-	CMP $5, R5
-	BLE lanes_25
-	MOVWU 20(R2), R17
+	CMP $5, R6
+	BLE lanes_26
+	MOVWU 20(R3), R17
 	VMOV R17, V17.S[1]
-	CMP $6, R5
-	BLE lanes_25
-	MOVWU 24(R2), R17
+	CMP $6, R6
+	BLE lanes_26
+	MOVWU 24(R3), R17
 	VMOV R17, V17.S[2]
-	CMP $7, R5
-	BLE lanes_25
-	MOVWU 28(R2), R17
+	CMP $7, R6
+	BLE lanes_26
+	MOVWU 28(R3), R17
 	VMOV R17, V17.S[3]
-	CMP $8, R5
-	BLE lanes_25
-	MOVWU 32(R2), R17
+	CMP $8, R6
+	BLE lanes_26
+	MOVWU 32(R3), R17
 	VMOV R17, V18.S[0]
-	CMP $9, R5
-	BLE lanes_25
-	MOVWU 36(R2), R17
+	CMP $9, R6
+	BLE lanes_26
+	MOVWU 36(R3), R17
 	VMOV R17, V18.S[1]
-	CMP $10, R5
-	BLE lanes_25
-	MOVWU 40(R2), R17
+	CMP $10, R6
+	BLE lanes_26
+	MOVWU 40(R3), R17
 	VMOV R17, V18.S[2]
-	CMP $11, R5
-	BLE lanes_25
-	MOVWU 44(R2), R17
+	CMP $11, R6
+	BLE lanes_26
+	MOVWU 44(R3), R17
 	VMOV R17, V18.S[3]
-	CMP $12, R5
-	BLE lanes_25
-	MOVWU 48(R2), R17
+	CMP $12, R6
+	BLE lanes_26
+	MOVWU 48(R3), R17
 	VMOV R17, V19.S[0]
-	CMP $13, R5
-	BLE lanes_25
-	MOVWU 52(R2), R17
+	CMP $13, R6
+	BLE lanes_26
+	MOVWU 52(R3), R17
 	VMOV R17, V19.S[1]
-	CMP $14, R5
-	BLE lanes_25
-	MOVWU 56(R2), R17
+	CMP $14, R6
+	BLE lanes_26
+	MOVWU 56(R3), R17
 	VMOV R17, V19.S[2]
-	CMP $15, R5
-	BLE lanes_25
-	MOVWU 60(R2), R17
+	CMP $15, R6
+	BLE lanes_26
+	MOVWU 60(R3), R17
 	VMOV R17, V19.S[3]
-lanes_25:
+lanes_26:
 	WORD $0x6E341E94
 	WORD $0x6E351EB5
 	WORD $0x6E361ED6
 	WORD $0x6E371EF7
-	CMP $0, R5
-	BLE lanes_26
-	MOVWU (R4), R17
+	CMP $0, R6
+	BLE lanes_27
+	MOVWU (R5), R17
 	VMOV R17, V20.S[0]
-	CMP $1, R5
-	BLE lanes_26
-	MOVWU 4(R4), R17
+	CMP $1, R6
+	BLE lanes_27
+	MOVWU 4(R5), R17
 	VMOV R17, V20.S[1]
-	CMP $2, R5
-	BLE lanes_26
-	MOVWU 8(R4), R17
+	CMP $2, R6
+	BLE lanes_27
+	MOVWU 8(R5), R17
 	VMOV R17, V20.S[2]
-	CMP $3, R5
-	BLE lanes_26
-	MOVWU 12(R4), R17
+	CMP $3, R6
+	BLE lanes_27
+	MOVWU 12(R5), R17
 	VMOV R17, V20.S[3]
-	CMP $4, R5
-	BLE lanes_26
-	MOVWU 16(R4), R17
+	CMP $4, R6
+	BLE lanes_27
+	MOVWU 16(R5), R17
 	VMOV R17, V21.S[0]
-	CMP $5, R5
-	BLE lanes_26
-	MOVWU 20(R4), R17
+	CMP $5, R6
+	BLE lanes_27
+	MOVWU 20(R5), R17
 	VMOV R17, V21.S[1]
-	CMP $6, R5
-	BLE lanes_26
-	MOVWU 24(R4), R17
+	CMP $6, R6
+	BLE lanes_27
+	MOVWU 24(R5), R17
 	VMOV R17, V21.S[2]
-	CMP $7, R5
-	BLE lanes_26
-	MOVWU 28(R4), R17
+	CMP $7, R6
+	BLE lanes_27
+	MOVWU 28(R5), R17
 	VMOV R17, V21.S[3]
-	CMP $8, R5
-	BLE lanes_26
-	MOVWU 32(R4), R17
+	CMP $8, R6
+	BLE lanes_27
+	MOVWU 32(R5), R17
 	VMOV R17, V22.S[0]
-	CMP $9, R5
-	BLE lanes_26
-	MOVWU 36(R4), R17
+	CMP $9, R6
+	BLE lanes_27
+	MOVWU 36(R5), R17
 	VMOV R17, V22.S[1]
-	CMP $10, R5
-	BLE lanes_26
-	MOVWU 40(R4), R17
+	CMP $10, R6
+	BLE lanes_27
+	MOVWU 40(R5), R17
 	VMOV R17, V22.S[2]
-	CMP $11, R5
-	BLE lanes_26
-	MOVWU 44(R4), R17
+	CMP $11, R6
+	BLE lanes_27
+	MOVWU 44(R5), R17
 	VMOV R17, V22.S[3]
-	CMP $12, R5
-	BLE lanes_26
-	MOVWU 48(R4), R17
+	CMP $12, R6
+	BLE lanes_27
+	MOVWU 48(R5), R17
 	VMOV R17, V23.S[0]
-	CMP $13, R5
-	BLE lanes_26
-	MOVWU 52(R4), R17
+	CMP $13, R6
+	BLE lanes_27
+	MOVWU 52(R5), R17
 	VMOV R17, V23.S[1]
-	CMP $14, R5
-	BLE lanes_26
-	MOVWU 56(R4), R17
+	CMP $14, R6
+	BLE lanes_27
+	MOVWU 56(R5), R17
 	VMOV R17, V23.S[2]
-	CMP $15, R5
-	BLE lanes_26
-	MOVWU 60(R4), R17
+	CMP $15, R6
+	BLE lanes_27
+	MOVWU 60(R5), R17
 	VMOV R17, V23.S[3]
-lanes_26:
+lanes_27:
 	WORD $0x6E24DC08
 	WORD $0x6E25DC29
 	WORD $0x6E26DC4A
 	WORD $0x6E27DC6B
+	WORD $0x6E34DD0C
+	WORD $0x6E35DD2D
+	WORD $0x6E36DD4E
+	WORD $0x6E37DD6F
+	CMP $0, R6
+	BLE lanes_28
+	VMOV V12.S[0], R17
+	MOVW R17, (R0)
+	CMP $1, R6
+	BLE lanes_28
+	VMOV V12.S[1], R17
+	MOVW R17, 4(R0)
+	CMP $2, R6
+	BLE lanes_28
+	VMOV V12.S[2], R17
+	MOVW R17, 8(R0)
+	CMP $3, R6
+	BLE lanes_28
+	VMOV V12.S[3], R17
+	MOVW R17, 12(R0)
+	CMP $4, R6
+	BLE lanes_28
+	VMOV V13.S[0], R17
+	MOVW R17, 16(R0)
+	CMP $5, R6
+	BLE lanes_28
+	VMOV V13.S[1], R17
+	MOVW R17, 20(R0)
+	CMP $6, R6
+	BLE lanes_28
+	VMOV V13.S[2], R17
+	MOVW R17, 24(R0)
+	CMP $7, R6
+	BLE lanes_28
+	VMOV V13.S[3], R17
+	MOVW R17, 28(R0)
+	CMP $8, R6
+	BLE lanes_28
+	VMOV V14.S[0], R17
+	MOVW R17, 32(R0)
+	CMP $9, R6
+	BLE lanes_28
+	VMOV V14.S[1], R17
+	MOVW R17, 36(R0)
+	CMP $10, R6
+	BLE lanes_28
+	VMOV V14.S[2], R17
+	MOVW R17, 40(R0)
+	CMP $11, R6
+	BLE lanes_28
+	VMOV V14.S[3], R17
+	MOVW R17, 44(R0)
+	CMP $12, R6
+	BLE lanes_28
+	VMOV V15.S[0], R17
+	MOVW R17, 48(R0)
+	CMP $13, R6
+	BLE lanes_28
+	VMOV V15.S[1], R17
+	MOVW R17, 52(R0)
+	CMP $14, R6
+	BLE lanes_28
+	VMOV V15.S[2], R17
+	MOVW R17, 56(R0)
+	CMP $15, R6
+	BLE lanes_28
+	VMOV V15.S[3], R17
+	MOVW R17, 60(R0)
+lanes_28:
 	WORD $0x6E28DE08
 	WORD $0x6E29DE29
 	WORD $0x6E2ADE4A
 	WORD $0x6E2BDE6B
-	CMP $0, R5
-	BLE lanes_27
+	CMP $0, R6
+	BLE lanes_29
 	VMOV V8.S[0], R17
-	MOVW R17, (R1)
-	CMP $1, R5
-	BLE lanes_27
+	MOVW R17, (R2)
+	CMP $1, R6
+	BLE lanes_29
 	VMOV V8.S[1], R17
-	MOVW R17, 4(R1)
-	CMP $2, R5
-	BLE lanes_27
+	MOVW R17, 4(R2)
+	CMP $2, R6
+	BLE lanes_29
 	VMOV V8.S[2], R17
-	MOVW R17, 8(R1)
-	CMP $3, R5
-	BLE lanes_27
+	MOVW R17, 8(R2)
+	CMP $3, R6
+	BLE lanes_29
 	VMOV V8.S[3], R17
-	MOVW R17, 12(R1)
-	CMP $4, R5
-	BLE lanes_27
+	MOVW R17, 12(R2)
+	CMP $4, R6
+	BLE lanes_29
 	VMOV V9.S[0], R17
-	MOVW R17, 16(R1)
-	CMP $5, R5
-	BLE lanes_27
+	MOVW R17, 16(R2)
+	CMP $5, R6
+	BLE lanes_29
 	VMOV V9.S[1], R17
-	MOVW R17, 20(R1)
-	CMP $6, R5
-	BLE lanes_27
+	MOVW R17, 20(R2)
+	CMP $6, R6
+	BLE lanes_29
 	VMOV V9.S[2], R17
-	MOVW R17, 24(R1)
-	CMP $7, R5
-	BLE lanes_27
+	MOVW R17, 24(R2)
+	CMP $7, R6
+	BLE lanes_29
 	VMOV V9.S[3], R17
-	MOVW R17, 28(R1)
-	CMP $8, R5
-	BLE lanes_27
+	MOVW R17, 28(R2)
+	CMP $8, R6
+	BLE lanes_29
 	VMOV V10.S[0], R17
-	MOVW R17, 32(R1)
-	CMP $9, R5
-	BLE lanes_27
+	MOVW R17, 32(R2)
+	CMP $9, R6
+	BLE lanes_29
 	VMOV V10.S[1], R17
-	MOVW R17, 36(R1)
-	CMP $10, R5
-	BLE lanes_27
+	MOVW R17, 36(R2)
+	CMP $10, R6
+	BLE lanes_29
 	VMOV V10.S[2], R17
-	MOVW R17, 40(R1)
-	CMP $11, R5
-	BLE lanes_27
+	MOVW R17, 40(R2)
+	CMP $11, R6
+	BLE lanes_29
 	VMOV V10.S[3], R17
-	MOVW R17, 44(R1)
-	CMP $12, R5
-	BLE lanes_27
+	MOVW R17, 44(R2)
+	CMP $12, R6
+	BLE lanes_29
 	VMOV V11.S[0], R17
-	MOVW R17, 48(R1)
-	CMP $13, R5
-	BLE lanes_27
+	MOVW R17, 48(R2)
+	CMP $13, R6
+	BLE lanes_29
 	VMOV V11.S[1], R17
-	MOVW R17, 52(R1)
-	CMP $14, R5
-	BLE lanes_27
+	MOVW R17, 52(R2)
+	CMP $14, R6
+	BLE lanes_29
 	VMOV V11.S[2], R17
-	MOVW R17, 56(R1)
-	CMP $15, R5
-	BLE lanes_27
+	MOVW R17, 56(R2)
+	CMP $15, R6
+	BLE lanes_29
 	VMOV V11.S[3], R17
-	MOVW R17, 60(R1)
-lanes_27:
+	MOVW R17, 60(R2)
+lanes_29:
 	WORD $0x4EA41C88
 	WORD $0x4EA51CA9
 	WORD $0x4EA61CCA
@@ -2842,72 +3000,72 @@ lanes_27:
 	WORD $0x6E25DEA5
 	WORD $0x6E26DEC6
 	WORD $0x6E27DEE7
-	CMP $0, R5
-	BLE lanes_28
+	CMP $0, R6
+	BLE lanes_30
 	VMOV V4.S[0], R17
-	MOVW R17, (R0)
-	CMP $1, R5
-	BLE lanes_28
+	MOVW R17, (R1)
+	CMP $1, R6
+	BLE lanes_30
 	VMOV V4.S[1], R17
-	MOVW R17, 4(R0)
-	CMP $2, R5
-	BLE lanes_28
+	MOVW R17, 4(R1)
+	CMP $2, R6
+	BLE lanes_30
 	VMOV V4.S[2], R17
-	MOVW R17, 8(R0)
-	CMP $3, R5
-	BLE lanes_28
+	MOVW R17, 8(R1)
+	CMP $3, R6
+	BLE lanes_30
 	VMOV V4.S[3], R17
-	MOVW R17, 12(R0)
-	CMP $4, R5
-	BLE lanes_28
+	MOVW R17, 12(R1)
+	CMP $4, R6
+	BLE lanes_30
 	VMOV V5.S[0], R17
-	MOVW R17, 16(R0)
-	CMP $5, R5
-	BLE lanes_28
+	MOVW R17, 16(R1)
+	CMP $5, R6
+	BLE lanes_30
 	VMOV V5.S[1], R17
-	MOVW R17, 20(R0)
-	CMP $6, R5
-	BLE lanes_28
+	MOVW R17, 20(R1)
+	CMP $6, R6
+	BLE lanes_30
 	VMOV V5.S[2], R17
-	MOVW R17, 24(R0)
-	CMP $7, R5
-	BLE lanes_28
+	MOVW R17, 24(R1)
+	CMP $7, R6
+	BLE lanes_30
 	VMOV V5.S[3], R17
-	MOVW R17, 28(R0)
-	CMP $8, R5
-	BLE lanes_28
+	MOVW R17, 28(R1)
+	CMP $8, R6
+	BLE lanes_30
 	VMOV V6.S[0], R17
-	MOVW R17, 32(R0)
-	CMP $9, R5
-	BLE lanes_28
+	MOVW R17, 32(R1)
+	CMP $9, R6
+	BLE lanes_30
 	VMOV V6.S[1], R17
-	MOVW R17, 36(R0)
-	CMP $10, R5
-	BLE lanes_28
+	MOVW R17, 36(R1)
+	CMP $10, R6
+	BLE lanes_30
 	VMOV V6.S[2], R17
-	MOVW R17, 40(R0)
-	CMP $11, R5
-	BLE lanes_28
+	MOVW R17, 40(R1)
+	CMP $11, R6
+	BLE lanes_30
 	VMOV V6.S[3], R17
-	MOVW R17, 44(R0)
-	CMP $12, R5
-	BLE lanes_28
+	MOVW R17, 44(R1)
+	CMP $12, R6
+	BLE lanes_30
 	VMOV V7.S[0], R17
-	MOVW R17, 48(R0)
-	CMP $13, R5
-	BLE lanes_28
+	MOVW R17, 48(R1)
+	CMP $13, R6
+	BLE lanes_30
 	VMOV V7.S[1], R17
-	MOVW R17, 52(R0)
-	CMP $14, R5
-	BLE lanes_28
+	MOVW R17, 52(R1)
+	CMP $14, R6
+	BLE lanes_30
 	VMOV V7.S[2], R17
-	MOVW R17, 56(R0)
-	CMP $15, R5
-	BLE lanes_28
+	MOVW R17, 56(R1)
+	CMP $15, R6
+	BLE lanes_30
 	VMOV V7.S[3], R17
-	MOVW R17, 60(R0)
-lanes_28:
-done_23:
+	MOVW R17, 60(R1)
+lanes_30:
+done_24:
 	RET
 
 // func geluTanhNEON(dst []float32, x []float32)
@@ -2915,9 +3073,9 @@ TEXT ·geluTanhNEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R1
 	MOVD x_len+32(FP), R2
-loop_29:
+loop_31:
 	CMP $16, R2
-	BLT tail_30
+	BLT tail_32
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -3119,79 +3277,79 @@ loop_29:
 	ADD $64, R0
 	ADD $64, R1
 	ADD $-16, R2
-	B loop_29
-tail_30:
+	B loop_31
+tail_32:
 	CMP $0, R2
-	BLE done_31
+	BLE done_33
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	CMP $0, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU (R1), R17
 	VMOV R17, V0.S[0]
 	CMP $1, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 4(R1), R17
 	VMOV R17, V0.S[1]
 	CMP $2, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 8(R1), R17
 	VMOV R17, V0.S[2]
 	CMP $3, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 12(R1), R17
 	VMOV R17, V0.S[3]
 	CMP $4, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 16(R1), R17
 	VMOV R17, V1.S[0]
 	CMP $5, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 20(R1), R17
 	VMOV R17, V1.S[1]
 	CMP $6, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 24(R1), R17
 	VMOV R17, V1.S[2]
 	CMP $7, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 28(R1), R17
 	VMOV R17, V1.S[3]
 	CMP $8, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 32(R1), R17
 	VMOV R17, V2.S[0]
 	CMP $9, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 36(R1), R17
 	VMOV R17, V2.S[1]
 	CMP $10, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 40(R1), R17
 	VMOV R17, V2.S[2]
 	CMP $11, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 44(R1), R17
 	VMOV R17, V2.S[3]
 	CMP $12, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 48(R1), R17
 	VMOV R17, V3.S[0]
 	CMP $13, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 52(R1), R17
 	VMOV R17, V3.S[1]
 	CMP $14, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 56(R1), R17
 	VMOV R17, V3.S[2]
 	CMP $15, R2
-	BLE lanes_32
+	BLE lanes_34
 	MOVWU 60(R1), R17
 	VMOV R17, V3.S[3]
-lanes_32:
+lanes_34:
 	WORD $0x6E20DC04
 	WORD $0x6E21DC25
 	WORD $0x6E22DC46
@@ -3383,71 +3541,71 @@ lanes_32:
 	WORD $0x6E26DC46
 	WORD $0x6E27DC67
 	CMP $0, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V4.S[0], R17
 	MOVW R17, (R0)
 	CMP $1, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V4.S[1], R17
 	MOVW R17, 4(R0)
 	CMP $2, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V4.S[2], R17
 	MOVW R17, 8(R0)
 	CMP $3, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V4.S[3], R17
 	MOVW R17, 12(R0)
 	CMP $4, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V5.S[0], R17
 	MOVW R17, 16(R0)
 	CMP $5, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V5.S[1], R17
 	MOVW R17, 20(R0)
 	CMP $6, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V5.S[2], R17
 	MOVW R17, 24(R0)
 	CMP $7, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V5.S[3], R17
 	MOVW R17, 28(R0)
 	CMP $8, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V6.S[0], R17
 	MOVW R17, 32(R0)
 	CMP $9, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V6.S[1], R17
 	MOVW R17, 36(R0)
 	CMP $10, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V6.S[2], R17
 	MOVW R17, 40(R0)
 	CMP $11, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V6.S[3], R17
 	MOVW R17, 44(R0)
 	CMP $12, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V7.S[0], R17
 	MOVW R17, 48(R0)
 	CMP $13, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V7.S[1], R17
 	MOVW R17, 52(R0)
 	CMP $14, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V7.S[2], R17
 	MOVW R17, 56(R0)
 	CMP $15, R2
-	BLE lanes_33
+	BLE lanes_35
 	VMOV V7.S[3], R17
 	MOVW R17, 60(R0)
-lanes_33:
-done_31:
+lanes_35:
+done_33:
 	RET
 
 // func geluTanhBackNEON(dx []float32, dy []float32, x []float32)
@@ -3456,9 +3614,9 @@ TEXT ·geluTanhBackNEON(SB), NOSPLIT, $0-72
 	MOVD dy_base+24(FP), R1
 	MOVD x_base+48(FP), R2
 	MOVD x_len+56(FP), R3
-loop_34:
+loop_36:
 	CMP $16, R3
-	BLT tail_35
+	BLT tail_37
 	FMOVQ (R2), F0
 	FMOVQ 16(R2), F1
 	FMOVQ 32(R2), F2
@@ -3725,79 +3883,79 @@ loop_34:
 	ADD $64, R1
 	ADD $64, R2
 	ADD $-16, R3
-	B loop_34
-tail_35:
+	B loop_36
+tail_37:
 	CMP $0, R3
-	BLE done_36
+	BLE done_38
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	CMP $0, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU (R2), R17
 	VMOV R17, V0.S[0]
 	CMP $1, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 4(R2), R17
 	VMOV R17, V0.S[1]
 	CMP $2, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 8(R2), R17
 	VMOV R17, V0.S[2]
 	CMP $3, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 12(R2), R17
 	VMOV R17, V0.S[3]
 	CMP $4, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 16(R2), R17
 	VMOV R17, V1.S[0]
 	CMP $5, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 20(R2), R17
 	VMOV R17, V1.S[1]
 	CMP $6, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 24(R2), R17
 	VMOV R17, V1.S[2]
 	CMP $7, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 28(R2), R17
 	VMOV R17, V1.S[3]
 	CMP $8, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 32(R2), R17
 	VMOV R17, V2.S[0]
 	CMP $9, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 36(R2), R17
 	VMOV R17, V2.S[1]
 	CMP $10, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 40(R2), R17
 	VMOV R17, V2.S[2]
 	CMP $11, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 44(R2), R17
 	VMOV R17, V2.S[3]
 	CMP $12, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 48(R2), R17
 	VMOV R17, V3.S[0]
 	CMP $13, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 52(R2), R17
 	VMOV R17, V3.S[1]
 	CMP $14, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 56(R2), R17
 	VMOV R17, V3.S[2]
 	CMP $15, R3
-	BLE lanes_37
+	BLE lanes_39
 	MOVWU 60(R2), R17
 	VMOV R17, V3.S[3]
-lanes_37:
+lanes_39:
 	WORD $0x6E20DC04
 	WORD $0x6E21DC25
 	WORD $0x6E22DC46
@@ -4049,140 +4207,140 @@ lanes_37:
 	WORD $0x6E2A1D4A
 	WORD $0x6E2B1D6B
 	CMP $0, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU (R1), R17
 	VMOV R17, V8.S[0]
 	CMP $1, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 4(R1), R17
 	VMOV R17, V8.S[1]
 	CMP $2, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 8(R1), R17
 	VMOV R17, V8.S[2]
 	CMP $3, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 12(R1), R17
 	VMOV R17, V8.S[3]
 	CMP $4, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 16(R1), R17
 	VMOV R17, V9.S[0]
 	CMP $5, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 20(R1), R17
 	VMOV R17, V9.S[1]
 	CMP $6, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 24(R1), R17
 	VMOV R17, V9.S[2]
 	CMP $7, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 28(R1), R17
 	VMOV R17, V9.S[3]
 	CMP $8, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 32(R1), R17
 	VMOV R17, V10.S[0]
 	CMP $9, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 36(R1), R17
 	VMOV R17, V10.S[1]
 	CMP $10, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 40(R1), R17
 	VMOV R17, V10.S[2]
 	CMP $11, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 44(R1), R17
 	VMOV R17, V10.S[3]
 	CMP $12, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 48(R1), R17
 	VMOV R17, V11.S[0]
 	CMP $13, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 52(R1), R17
 	VMOV R17, V11.S[1]
 	CMP $14, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 56(R1), R17
 	VMOV R17, V11.S[2]
 	CMP $15, R3
-	BLE lanes_38
+	BLE lanes_40
 	MOVWU 60(R1), R17
 	VMOV R17, V11.S[3]
-lanes_38:
+lanes_40:
 	WORD $0x6E24DD04
 	WORD $0x6E25DD25
 	WORD $0x6E26DD46
 	WORD $0x6E27DD67
 	CMP $0, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V4.S[0], R17
 	MOVW R17, (R0)
 	CMP $1, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V4.S[1], R17
 	MOVW R17, 4(R0)
 	CMP $2, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V4.S[2], R17
 	MOVW R17, 8(R0)
 	CMP $3, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V4.S[3], R17
 	MOVW R17, 12(R0)
 	CMP $4, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V5.S[0], R17
 	MOVW R17, 16(R0)
 	CMP $5, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V5.S[1], R17
 	MOVW R17, 20(R0)
 	CMP $6, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V5.S[2], R17
 	MOVW R17, 24(R0)
 	CMP $7, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V5.S[3], R17
 	MOVW R17, 28(R0)
 	CMP $8, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V6.S[0], R17
 	MOVW R17, 32(R0)
 	CMP $9, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V6.S[1], R17
 	MOVW R17, 36(R0)
 	CMP $10, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V6.S[2], R17
 	MOVW R17, 40(R0)
 	CMP $11, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V6.S[3], R17
 	MOVW R17, 44(R0)
 	CMP $12, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V7.S[0], R17
 	MOVW R17, 48(R0)
 	CMP $13, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V7.S[1], R17
 	MOVW R17, 52(R0)
 	CMP $14, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V7.S[2], R17
 	MOVW R17, 56(R0)
 	CMP $15, R3
-	BLE lanes_39
+	BLE lanes_41
 	VMOV V7.S[3], R17
 	MOVW R17, 60(R0)
-lanes_39:
-done_36:
+lanes_41:
+done_38:
 	RET
 
 // func geluErfNEON(dst []float32, x []float32)
@@ -4190,9 +4348,9 @@ TEXT ·geluErfNEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R1
 	MOVD x_len+32(FP), R2
-loop_40:
+loop_42:
 	CMP $16, R2
-	BLT tail_41
+	BLT tail_43
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -4542,79 +4700,79 @@ loop_40:
 	ADD $64, R0
 	ADD $64, R1
 	ADD $-16, R2
-	B loop_40
-tail_41:
+	B loop_42
+tail_43:
 	CMP $0, R2
-	BLE done_42
+	BLE done_44
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	CMP $0, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU (R1), R17
 	VMOV R17, V0.S[0]
 	CMP $1, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 4(R1), R17
 	VMOV R17, V0.S[1]
 	CMP $2, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 8(R1), R17
 	VMOV R17, V0.S[2]
 	CMP $3, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 12(R1), R17
 	VMOV R17, V0.S[3]
 	CMP $4, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 16(R1), R17
 	VMOV R17, V1.S[0]
 	CMP $5, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 20(R1), R17
 	VMOV R17, V1.S[1]
 	CMP $6, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 24(R1), R17
 	VMOV R17, V1.S[2]
 	CMP $7, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 28(R1), R17
 	VMOV R17, V1.S[3]
 	CMP $8, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 32(R1), R17
 	VMOV R17, V2.S[0]
 	CMP $9, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 36(R1), R17
 	VMOV R17, V2.S[1]
 	CMP $10, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 40(R1), R17
 	VMOV R17, V2.S[2]
 	CMP $11, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 44(R1), R17
 	VMOV R17, V2.S[3]
 	CMP $12, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 48(R1), R17
 	VMOV R17, V3.S[0]
 	CMP $13, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 52(R1), R17
 	VMOV R17, V3.S[1]
 	CMP $14, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 56(R1), R17
 	VMOV R17, V3.S[2]
 	CMP $15, R2
-	BLE lanes_43
+	BLE lanes_45
 	MOVWU 60(R1), R17
 	VMOV R17, V3.S[3]
-lanes_43:
+lanes_45:
 	MOVD $0xBF000000, R17
 	VDUP R17, V31.S4
 	WORD $0x6E3FDC08
@@ -4954,71 +5112,71 @@ lanes_43:
 	WORD $0x6E26DC46
 	WORD $0x6E27DC67
 	CMP $0, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V4.S[0], R17
 	MOVW R17, (R0)
 	CMP $1, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V4.S[1], R17
 	MOVW R17, 4(R0)
 	CMP $2, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V4.S[2], R17
 	MOVW R17, 8(R0)
 	CMP $3, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V4.S[3], R17
 	MOVW R17, 12(R0)
 	CMP $4, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V5.S[0], R17
 	MOVW R17, 16(R0)
 	CMP $5, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V5.S[1], R17
 	MOVW R17, 20(R0)
 	CMP $6, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V5.S[2], R17
 	MOVW R17, 24(R0)
 	CMP $7, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V5.S[3], R17
 	MOVW R17, 28(R0)
 	CMP $8, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V6.S[0], R17
 	MOVW R17, 32(R0)
 	CMP $9, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V6.S[1], R17
 	MOVW R17, 36(R0)
 	CMP $10, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V6.S[2], R17
 	MOVW R17, 40(R0)
 	CMP $11, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V6.S[3], R17
 	MOVW R17, 44(R0)
 	CMP $12, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V7.S[0], R17
 	MOVW R17, 48(R0)
 	CMP $13, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V7.S[1], R17
 	MOVW R17, 52(R0)
 	CMP $14, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V7.S[2], R17
 	MOVW R17, 56(R0)
 	CMP $15, R2
-	BLE lanes_44
+	BLE lanes_46
 	VMOV V7.S[3], R17
 	MOVW R17, 60(R0)
-lanes_44:
-done_42:
+lanes_46:
+done_44:
 	RET
 
 // func geluErfBackNEON(dx []float32, dy []float32, x []float32)
@@ -5027,9 +5185,9 @@ TEXT ·geluErfBackNEON(SB), NOSPLIT, $0-72
 	MOVD dy_base+24(FP), R1
 	MOVD x_base+48(FP), R2
 	MOVD x_len+56(FP), R3
-loop_45:
+loop_47:
 	CMP $16, R3
-	BLT tail_46
+	BLT tail_48
 	FMOVQ (R2), F0
 	FMOVQ 16(R2), F1
 	FMOVQ 32(R2), F2
@@ -5406,79 +5564,79 @@ loop_45:
 	ADD $64, R1
 	ADD $64, R2
 	ADD $-16, R3
-	B loop_45
-tail_46:
+	B loop_47
+tail_48:
 	CMP $0, R3
-	BLE done_47
+	BLE done_49
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	CMP $0, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU (R2), R17
 	VMOV R17, V0.S[0]
 	CMP $1, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 4(R2), R17
 	VMOV R17, V0.S[1]
 	CMP $2, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 8(R2), R17
 	VMOV R17, V0.S[2]
 	CMP $3, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 12(R2), R17
 	VMOV R17, V0.S[3]
 	CMP $4, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 16(R2), R17
 	VMOV R17, V1.S[0]
 	CMP $5, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 20(R2), R17
 	VMOV R17, V1.S[1]
 	CMP $6, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 24(R2), R17
 	VMOV R17, V1.S[2]
 	CMP $7, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 28(R2), R17
 	VMOV R17, V1.S[3]
 	CMP $8, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 32(R2), R17
 	VMOV R17, V2.S[0]
 	CMP $9, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 36(R2), R17
 	VMOV R17, V2.S[1]
 	CMP $10, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 40(R2), R17
 	VMOV R17, V2.S[2]
 	CMP $11, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 44(R2), R17
 	VMOV R17, V2.S[3]
 	CMP $12, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 48(R2), R17
 	VMOV R17, V3.S[0]
 	CMP $13, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 52(R2), R17
 	VMOV R17, V3.S[1]
 	CMP $14, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 56(R2), R17
 	VMOV R17, V3.S[2]
 	CMP $15, R3
-	BLE lanes_48
+	BLE lanes_50
 	MOVWU 60(R2), R17
 	VMOV R17, V3.S[3]
-lanes_48:
+lanes_50:
 	MOVD $0xBF000000, R17
 	VDUP R17, V31.S4
 	WORD $0x6E3FDC08
@@ -5840,140 +5998,140 @@ lanes_48:
 	WORD $0x6E2A1D4A
 	WORD $0x6E2B1D6B
 	CMP $0, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU (R1), R17
 	VMOV R17, V8.S[0]
 	CMP $1, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 4(R1), R17
 	VMOV R17, V8.S[1]
 	CMP $2, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 8(R1), R17
 	VMOV R17, V8.S[2]
 	CMP $3, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 12(R1), R17
 	VMOV R17, V8.S[3]
 	CMP $4, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 16(R1), R17
 	VMOV R17, V9.S[0]
 	CMP $5, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 20(R1), R17
 	VMOV R17, V9.S[1]
 	CMP $6, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 24(R1), R17
 	VMOV R17, V9.S[2]
 	CMP $7, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 28(R1), R17
 	VMOV R17, V9.S[3]
 	CMP $8, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 32(R1), R17
 	VMOV R17, V10.S[0]
 	CMP $9, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 36(R1), R17
 	VMOV R17, V10.S[1]
 	CMP $10, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 40(R1), R17
 	VMOV R17, V10.S[2]
 	CMP $11, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 44(R1), R17
 	VMOV R17, V10.S[3]
 	CMP $12, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 48(R1), R17
 	VMOV R17, V11.S[0]
 	CMP $13, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 52(R1), R17
 	VMOV R17, V11.S[1]
 	CMP $14, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 56(R1), R17
 	VMOV R17, V11.S[2]
 	CMP $15, R3
-	BLE lanes_49
+	BLE lanes_51
 	MOVWU 60(R1), R17
 	VMOV R17, V11.S[3]
-lanes_49:
+lanes_51:
 	WORD $0x6E24DD04
 	WORD $0x6E25DD25
 	WORD $0x6E26DD46
 	WORD $0x6E27DD67
 	CMP $0, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V4.S[0], R17
 	MOVW R17, (R0)
 	CMP $1, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V4.S[1], R17
 	MOVW R17, 4(R0)
 	CMP $2, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V4.S[2], R17
 	MOVW R17, 8(R0)
 	CMP $3, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V4.S[3], R17
 	MOVW R17, 12(R0)
 	CMP $4, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V5.S[0], R17
 	MOVW R17, 16(R0)
 	CMP $5, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V5.S[1], R17
 	MOVW R17, 20(R0)
 	CMP $6, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V5.S[2], R17
 	MOVW R17, 24(R0)
 	CMP $7, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V5.S[3], R17
 	MOVW R17, 28(R0)
 	CMP $8, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V6.S[0], R17
 	MOVW R17, 32(R0)
 	CMP $9, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V6.S[1], R17
 	MOVW R17, 36(R0)
 	CMP $10, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V6.S[2], R17
 	MOVW R17, 40(R0)
 	CMP $11, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V6.S[3], R17
 	MOVW R17, 44(R0)
 	CMP $12, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V7.S[0], R17
 	MOVW R17, 48(R0)
 	CMP $13, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V7.S[1], R17
 	MOVW R17, 52(R0)
 	CMP $14, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V7.S[2], R17
 	MOVW R17, 56(R0)
 	CMP $15, R3
-	BLE lanes_50
+	BLE lanes_52
 	VMOV V7.S[3], R17
 	MOVW R17, 60(R0)
-lanes_50:
-done_47:
+lanes_52:
+done_49:
 	RET
 
 // func reluNEON(dst []float32, x []float32)
@@ -5985,9 +6143,9 @@ TEXT ·reluNEON(SB), NOSPLIT, $0-48
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
-loop_51:
+loop_53:
 	CMP $16, R2
-	BLT tail_52
+	BLT tail_54
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -6011,79 +6169,79 @@ loop_51:
 	ADD $64, R0
 	ADD $64, R1
 	ADD $-16, R2
-	B loop_51
-tail_52:
+	B loop_53
+tail_54:
 	CMP $0, R2
-	BLE done_53
+	BLE done_55
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	CMP $0, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU (R1), R17
 	VMOV R17, V0.S[0]
 	CMP $1, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 4(R1), R17
 	VMOV R17, V0.S[1]
 	CMP $2, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 8(R1), R17
 	VMOV R17, V0.S[2]
 	CMP $3, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 12(R1), R17
 	VMOV R17, V0.S[3]
 	CMP $4, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 16(R1), R17
 	VMOV R17, V1.S[0]
 	CMP $5, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 20(R1), R17
 	VMOV R17, V1.S[1]
 	CMP $6, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 24(R1), R17
 	VMOV R17, V1.S[2]
 	CMP $7, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 28(R1), R17
 	VMOV R17, V1.S[3]
 	CMP $8, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 32(R1), R17
 	VMOV R17, V2.S[0]
 	CMP $9, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 36(R1), R17
 	VMOV R17, V2.S[1]
 	CMP $10, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 40(R1), R17
 	VMOV R17, V2.S[2]
 	CMP $11, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 44(R1), R17
 	VMOV R17, V2.S[3]
 	CMP $12, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 48(R1), R17
 	VMOV R17, V3.S[0]
 	CMP $13, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 52(R1), R17
 	VMOV R17, V3.S[1]
 	CMP $14, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 56(R1), R17
 	VMOV R17, V3.S[2]
 	CMP $15, R2
-	BLE lanes_54
+	BLE lanes_56
 	MOVWU 60(R1), R17
 	VMOV R17, V3.S[3]
-lanes_54:
+lanes_56:
 	WORD $0x6E20E49F
 	WORD $0x6E601C9F
 	WORD $0x4EBF1FE0
@@ -6097,71 +6255,71 @@ lanes_54:
 	WORD $0x6E631CFF
 	WORD $0x4EBF1FE3
 	CMP $0, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V0.S[0], R17
 	MOVW R17, (R0)
 	CMP $1, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V0.S[1], R17
 	MOVW R17, 4(R0)
 	CMP $2, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V0.S[2], R17
 	MOVW R17, 8(R0)
 	CMP $3, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V0.S[3], R17
 	MOVW R17, 12(R0)
 	CMP $4, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V1.S[0], R17
 	MOVW R17, 16(R0)
 	CMP $5, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V1.S[1], R17
 	MOVW R17, 20(R0)
 	CMP $6, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V1.S[2], R17
 	MOVW R17, 24(R0)
 	CMP $7, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V1.S[3], R17
 	MOVW R17, 28(R0)
 	CMP $8, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V2.S[0], R17
 	MOVW R17, 32(R0)
 	CMP $9, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V2.S[1], R17
 	MOVW R17, 36(R0)
 	CMP $10, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V2.S[2], R17
 	MOVW R17, 40(R0)
 	CMP $11, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V2.S[3], R17
 	MOVW R17, 44(R0)
 	CMP $12, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V3.S[0], R17
 	MOVW R17, 48(R0)
 	CMP $13, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V3.S[1], R17
 	MOVW R17, 52(R0)
 	CMP $14, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V3.S[2], R17
 	MOVW R17, 56(R0)
 	CMP $15, R2
-	BLE lanes_55
+	BLE lanes_57
 	VMOV V3.S[3], R17
 	MOVW R17, 60(R0)
-lanes_55:
-done_53:
+lanes_57:
+done_55:
 	RET
 
 // func reluBackNEON(dx []float32, dy []float32, x []float32)
@@ -6174,9 +6332,9 @@ TEXT ·reluBackNEON(SB), NOSPLIT, $0-72
 	WORD $0x6E291D29
 	WORD $0x6E2A1D4A
 	WORD $0x6E2B1D6B
-loop_56:
+loop_58:
 	CMP $16, R3
-	BLT tail_57
+	BLT tail_59
 	FMOVQ (R2), F0
 	FMOVQ 16(R2), F1
 	FMOVQ 32(R2), F2
@@ -6205,148 +6363,148 @@ loop_56:
 	ADD $64, R1
 	ADD $64, R2
 	ADD $-16, R3
-	B loop_56
-tail_57:
+	B loop_58
+tail_59:
 	CMP $0, R3
-	BLE done_58
+	BLE done_60
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	CMP $0, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU (R2), R17
 	VMOV R17, V0.S[0]
 	CMP $1, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 4(R2), R17
 	VMOV R17, V0.S[1]
 	CMP $2, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 8(R2), R17
 	VMOV R17, V0.S[2]
 	CMP $3, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 12(R2), R17
 	VMOV R17, V0.S[3]
 	CMP $4, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 16(R2), R17
 	VMOV R17, V1.S[0]
 	CMP $5, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 20(R2), R17
 	VMOV R17, V1.S[1]
 	CMP $6, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 24(R2), R17
 	VMOV R17, V1.S[2]
 	CMP $7, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 28(R2), R17
 	VMOV R17, V1.S[3]
 	CMP $8, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 32(R2), R17
 	VMOV R17, V2.S[0]
 	CMP $9, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 36(R2), R17
 	VMOV R17, V2.S[1]
 	CMP $10, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 40(R2), R17
 	VMOV R17, V2.S[2]
 	CMP $11, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 44(R2), R17
 	VMOV R17, V2.S[3]
 	CMP $12, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 48(R2), R17
 	VMOV R17, V3.S[0]
 	CMP $13, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 52(R2), R17
 	VMOV R17, V3.S[1]
 	CMP $14, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 56(R2), R17
 	VMOV R17, V3.S[2]
 	CMP $15, R3
-	BLE lanes_59
+	BLE lanes_61
 	MOVWU 60(R2), R17
 	VMOV R17, V3.S[3]
-lanes_59:
+lanes_61:
 	WORD $0x6E241C84
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
 	CMP $0, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU (R1), R17
 	VMOV R17, V4.S[0]
 	CMP $1, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 4(R1), R17
 	VMOV R17, V4.S[1]
 	CMP $2, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 8(R1), R17
 	VMOV R17, V4.S[2]
 	CMP $3, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 12(R1), R17
 	VMOV R17, V4.S[3]
 	CMP $4, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 16(R1), R17
 	VMOV R17, V5.S[0]
 	CMP $5, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 20(R1), R17
 	VMOV R17, V5.S[1]
 	CMP $6, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 24(R1), R17
 	VMOV R17, V5.S[2]
 	CMP $7, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 28(R1), R17
 	VMOV R17, V5.S[3]
 	CMP $8, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 32(R1), R17
 	VMOV R17, V6.S[0]
 	CMP $9, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 36(R1), R17
 	VMOV R17, V6.S[1]
 	CMP $10, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 40(R1), R17
 	VMOV R17, V6.S[2]
 	CMP $11, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 44(R1), R17
 	VMOV R17, V6.S[3]
 	CMP $12, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 48(R1), R17
 	VMOV R17, V7.S[0]
 	CMP $13, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 52(R1), R17
 	VMOV R17, V7.S[1]
 	CMP $14, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 56(R1), R17
 	VMOV R17, V7.S[2]
 	CMP $15, R3
-	BLE lanes_60
+	BLE lanes_62
 	MOVWU 60(R1), R17
 	VMOV R17, V7.S[3]
-lanes_60:
+lanes_62:
 	WORD $0x6EA8E41F
 	WORD $0x6E681C9F
 	WORD $0x4EBF1FE4
@@ -6360,69 +6518,69 @@ lanes_60:
 	WORD $0x6E6B1CFF
 	WORD $0x4EBF1FE7
 	CMP $0, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V4.S[0], R17
 	MOVW R17, (R0)
 	CMP $1, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V4.S[1], R17
 	MOVW R17, 4(R0)
 	CMP $2, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V4.S[2], R17
 	MOVW R17, 8(R0)
 	CMP $3, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V4.S[3], R17
 	MOVW R17, 12(R0)
 	CMP $4, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V5.S[0], R17
 	MOVW R17, 16(R0)
 	CMP $5, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V5.S[1], R17
 	MOVW R17, 20(R0)
 	CMP $6, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V5.S[2], R17
 	MOVW R17, 24(R0)
 	CMP $7, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V5.S[3], R17
 	MOVW R17, 28(R0)
 	CMP $8, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V6.S[0], R17
 	MOVW R17, 32(R0)
 	CMP $9, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V6.S[1], R17
 	MOVW R17, 36(R0)
 	CMP $10, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V6.S[2], R17
 	MOVW R17, 40(R0)
 	CMP $11, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V6.S[3], R17
 	MOVW R17, 44(R0)
 	CMP $12, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V7.S[0], R17
 	MOVW R17, 48(R0)
 	CMP $13, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V7.S[1], R17
 	MOVW R17, 52(R0)
 	CMP $14, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V7.S[2], R17
 	MOVW R17, 56(R0)
 	CMP $15, R3
-	BLE lanes_61
+	BLE lanes_63
 	VMOV V7.S[3], R17
 	MOVW R17, 60(R0)
-lanes_61:
-done_58:
+lanes_63:
+done_60:
 	RET

@@ -161,17 +161,17 @@ var rowCases = []rowCase{
 	}},
 	{"SwiGLU", on("ttt"), func(in [][]float32, _, _ int) []float64 { SwiGLU(in[0], in[1], in[2]); return nil }},
 	{"SwiGLU in place", on("tt"), func(in [][]float32, _, _ int) []float64 { SwiGLU(in[0], in[0], in[1]); return nil }},
-	{"SwiGLUBack", on("ttttt"), func(in [][]float32, _, _ int) []float64 {
-		SwiGLUBack(in[0], in[1], in[2], in[3], in[4])
+	{"SwiGLUBack", on("tttttt"), func(in [][]float32, _, _ int) []float64 {
+		SwiGLUBack(in[0], in[1], in[2], in[3], in[4], in[5])
 		return nil
 	}},
-	{"SwiGLUBack in place", on("ttt"), func(in [][]float32, _, _ int) []float64 {
-		SwiGLUBack(in[1], in[2], in[0], in[1], in[2])
+	{"SwiGLUBack in place", on("tttt"), func(in [][]float32, _, _ int) []float64 {
+		SwiGLUBack(in[3], in[1], in[2], in[0], in[1], in[2])
 		return nil
 	}},
 	{"GeGLU", on("ttt"), func(in [][]float32, _, _ int) []float64 { GeGLU(in[0], in[1], in[2]); return nil }},
-	{"GeGLUBack", on("ttttt"), func(in [][]float32, _, _ int) []float64 {
-		GeGLUBack(in[0], in[1], in[2], in[3], in[4])
+	{"GeGLUBack", on("tttttt"), func(in [][]float32, _, _ int) []float64 {
+		GeGLUBack(in[0], in[1], in[2], in[3], in[4], in[5])
 		return nil
 	}},
 	{"GELUTanh", on("tt"), func(in [][]float32, _, _ int) []float64 { GELUTanh(in[0], in[1]); return nil }},
@@ -323,7 +323,7 @@ func TestRowKernelsPanicOnLengths(t *testing.T) {
 		{"LayerNorm", func() { LayerNorm(x, x, x[:3], x[:2], 1) }},
 		{"LayerNormBack", func() { LayerNormBack(x, x[:3], x[:3], x, x[:3], x[:3], 1) }},
 		{"SwiGLU", func() { SwiGLU(x, x[:5], x) }},
-		{"SwiGLUBack", func() { SwiGLUBack(x, x, x, x, x[:5]) }},
+		{"SwiGLUBack", func() { SwiGLUBack(x, x, x, x, x, x[:5]) }},
 		{"GELUTanh", func() { GELUTanh(x, x[:5]) }},
 		{"ReLUBack", func() { ReLUBack(x, x, x[:5]) }},
 		{"Embedding", func() { Embedding(x, x, []int32{0, 2}) }},

@@ -69,7 +69,7 @@ func TestActivations(t *testing.T) {
 		run     func(dst, x []float32)
 		back    func(dx, dy, x []float32)
 		gated   func(dst, gate, up []float32)
-		backs   func(dgate, dup, dy, gate, up []float32)
+		backs   func(dst, dgate, dup, dy, gate, up []float32)
 	}{
 		{name: "SwiGLU", formula: swish64, gated: SwiGLU, backs: SwiGLUBack},
 		{name: "GeGLU", formula: geluTanh64, gated: GeGLU, backs: GeGLUBack},
@@ -88,7 +88,9 @@ func TestActivations(t *testing.T) {
 			got, dx, dup := make([]float32, n), make([]float32, n), make([]float32, n)
 			if test.gated != nil {
 				test.gated(got, x, up)
-				test.backs(dx, dup, dy, x, up)
+				again := make([]float32, n)
+				test.backs(again, dx, dup, dy, x, up)
+				sameBits(t, "value, computed again", again, got)
 			} else {
 				for i := range up {
 					up[i] = 1

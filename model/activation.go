@@ -9,7 +9,7 @@ import (
 // one multiplies act(gate) with up; a plain one has no gate and acts on up.
 type activation struct {
 	forward  func(dst, gate, up []float32)
-	backward func(dgate, dup, dy, gate, up []float32) // sets dgate and dup
+	backward func(dst, dgate, dup, dy, gate, up []float32) // sets dgate and dup, and dst as forward does
 }
 
 var activations = registry.New[activation]("activation")
@@ -22,10 +22,13 @@ func init() {
 	activations.Add("relu", plain(kernels.ReLU, kernels.ReLUBack))
 }
 
-// plain gives a function of one input the form of a gated one.
+// plain gives a function of one input the form of a gated one. dup may be dy.
 func plain(forward func(dst, x []float32), backward func(dx, dy, x []float32)) activation {
 	return activation{
-		forward:  func(dst, _, up []float32) { forward(dst, up) },
-		backward: func(_, dup, dy, _, up []float32) { backward(dup, dy, up) },
+		forward: func(dst, _, up []float32) { forward(dst, up) },
+		backward: func(dst, _, dup, dy, _, up []float32) {
+			forward(dst, up)
+			backward(dup, dy, up)
+		},
 	}
 }

@@ -38,5 +38,6 @@ func (a *attention) backward(p *pass, s *saved, layer int) {
 }
 
 func (a *attention) result(_ *pass, s *saved) []float32 { return s.attended }
+func (a *attention) turn(_ *pass, s *saved) []float32   { return s.attended }
 func (a *attention) gradient(g *gradients) []float32    { return g.attended }
 func (a *attention) matrix() Linear                     { return a.out }

@@ -18,18 +18,25 @@ func (f *feedForward) forward(p *pass, s *saved, _ int) {
 
 func (f *feedForward) backward(p *pass, s *saved, _ int) {
 	t, g := p.rows, p.grads
-	f.act.backward(g.gate, g.up, g.hidden, s.gate, s.up)
 	f.input.again(p, s)
 	if f.gate == nil {
-		back(f.up).Backward(g.normed, g.up, p.normed, t)
+		back(f.up).Backward(g.normed, g.hidden, p.normed, t)
 		return
 	}
-	backTogether(g.normed, p.normed, t, false, output{f.up, g.up}, output{f.gate, g.gate})
+	backTogether(g.normed, p.normed, t, false, output{f.up, g.hidden}, output{f.gate, s.gate})
 }
 
 // result computes the activation, which is not kept.
 func (f *feedForward) result(p *pass, s *saved) []float32 {
 	f.act.forward(p.hidden, s.gate, s.up)
+	return p.hidden
+}
+
+// turn leaves the gradients of gate and up in the memory of gate, which nobody
+// reads after this, and of the gradient.
+func (f *feedForward) turn(p *pass, s *saved) []float32 {
+	hidden := p.grads.hidden
+	f.act.backward(p.hidden, s.gate, hidden, hidden, s.gate, s.up)
 	return p.hidden
 }
 

@@ -41,15 +41,13 @@ type saved struct {
 	gate, up []float32 // [t, f]
 }
 
-// gradients are the partners of the buffers of a pass. The activation is done
-// with when its gradient turns into those of gate and up, so these have no
-// memory of their own: gate takes that of the activation, up that of hidden.
+// gradients are the partners of the buffers of a pass. Those of gate and up have no
+// memory of their own: gate is overwritten, up takes that of hidden.
 type gradients struct {
 	dx, normed []float32
 	q, k, v    []float32
 	attended   []float32
 	hidden     []float32
-	gate, up   []float32
 }
 
 // saved cuts what a layer leaves of rows tokens from a.
@@ -71,17 +69,12 @@ func (m *Model) saved(a *kernels.Arena, rows int) *saved {
 func (p *pass) gradients(a *kernels.Arena, m *Model) *gradients {
 	c, rows := m.cfg, p.rows
 	queries, keys := rows*c.Heads*c.HeadDim, rows*c.KVHeads*c.HeadDim
-	g := &gradients{
+	return &gradients{
 		dx: a.Floats(rows * c.Width), normed: a.Floats(rows * c.Width),
 		q: a.Floats(queries), k: a.Floats(keys), v: a.Floats(keys),
 		attended: a.Floats(queries),
 		hidden:   a.Floats(rows * c.Hidden),
 	}
-	g.up = g.hidden
-	if c.Gated() {
-		g.gate = p.hidden
-	}
-	return g
 }
 
 // pass cuts what all layers have in common for rows tokens from a.

@@ -31,6 +31,9 @@ type part interface {
 	result(p *pass, s *saved) []float32
 	// gradient is the buffer for the gradient of result.
 	gradient(g *gradients) []float32
+	// turn finds that filled, and turns it into what backward goes on from. It
+	// gives result once more, by then without a pass of its own.
+	turn(p *pass, s *saved) []float32
 	// matrix leads from result into the stream.
 	matrix() Linear
 }
@@ -61,20 +64,25 @@ func (j *join) forward(p *pass, s *saved, _ int) {
 // backward uses p.normed and p.grads.normed, which no step needs at this point
 // where there are norms behind the part.
 func (j *join) backward(p *pass, s *saved, _ int) {
-	g, result := p.grads, j.result(p, s)
-	dy := g.dx
+	g, dy := p.grads, p.grads.dx
 	switch {
 	case j.added != nil:
-		j.matrix().Forward(p.normed, result, p.rows)
+		j.matrix().Forward(p.normed, j.result(p, s), p.rows)
 		clear(g.normed)
 		j.added.backward(g.normed, g.dx, p.normed)
 		dy = g.normed
 	case j.sum != nil:
 		copy(p.normed, j.read.kept(s))
-		addProduct(p.normed, j.matrix(), result, p.rows, g.normed)
+		addProduct(p.normed, j.matrix(), j.result(p, s), p.rows, g.normed)
 		clear(g.normed)
 		j.sum.backward(g.normed, g.dx, p.normed)
 		copy(g.dx, g.normed)
 	}
-	back(j.matrix()).Backward(j.gradient(g), dy, result, p.rows)
+	if d, ok := j.matrix().(*Dense); ok {
+		d.inputBack(j.gradient(g), dy, p.rows, false)
+		d.gatherGradients(dy, j.turn(p, s), p.rows)
+		return
+	}
+	back(j.matrix()).Backward(j.gradient(g), dy, j.result(p, s), p.rows)
+	j.turn(p, s)
 }

@@ -131,26 +131,29 @@ func emitGated(a *Asm, table, name string, f share) {
 	a.Return()
 }
 
-// emitGatedBack writes dup = dy·gate·share(gate) and dgate = dy·up·slope(gate).
+// emitGatedBack writes dst = gate·share(gate)·up, dup = dy·gate·share(gate) and
+// dgate = dy·up·slope(gate).
 func emitGatedBack(a *Asm, table, name string, f, slope share) {
-	a.FuncIn(table, name, floats("dgate"), floats("dup"), floats("dy"), floats("gate"), floats("up"))
-	pointers := a.Slices("dgate", "dup", "dy", "gate", "up")
-	a.Arg(R(5), "gate_len")
+	a.FuncIn(table, name, floats("dst"), floats("dgate"), floats("dup"), floats("dy"), floats("gate"), floats("up"))
+	pointers := a.Slices("dst", "dgate", "dup", "dy", "gate", "up")
+	a.Arg(R(6), "gate_len")
 	a.PinExp()
 	a.Pin(1)
 	x, s, t, u, d, up := W(0), W(1), W(2), W(3), W(4), W(5)
-	a.Loop16(R(5), pointers, func(tail bool) {
-		a.LoadPart(x, At(R(3), 0), tail)
+	a.Loop16(R(6), pointers, func(tail bool) {
+		a.LoadPart(x, At(R(4), 0), tail)
 		f(s, x, t, u)
-		a.LoadPart(d, At(R(2), 0), tail)
-		a.LoadPart(up, At(R(4), 0), tail)
+		a.LoadPart(d, At(R(3), 0), tail)
+		a.LoadPart(up, At(R(5), 0), tail)
 		a.Mul(t, x, s)
+		a.Mul(u, t, up)
+		a.StorePart(At(R(0), 0), u, tail)
 		a.Mul(t, d, t)
-		a.StorePart(At(R(1), 0), t, tail)
+		a.StorePart(At(R(2), 0), t, tail)
 		slope(s, x, t, u)
 		a.Mul(up, d, up)
 		a.Mul(s, up, s)
-		a.StorePart(At(R(0), 0), s, tail)
+		a.StorePart(At(R(1), 0), s, tail)
 	})
 	a.Return()
 }
