@@ -149,6 +149,21 @@ func FuzzForeignConfig(f *testing.F) {
 	})
 }
 
+// A config that is cut anywhere is refused in one line.
+func TestTruncatedForeignConfig(t *testing.T) {
+	for _, p := range published {
+		if _, _, err := parseHFConfig([]byte(p.config)); err != nil {
+			t.Fatal(err)
+		}
+		config := strings.TrimSpace(p.config)
+		for n := range config {
+			if _, _, err := parseHFConfig([]byte(config[:n])); err == nil || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("%d of %d bytes of %.60q: %v", n, len(config), config, err)
+			}
+		}
+	}
+}
+
 // A config that asks for more than its file holds is refused before memory is
 // taken for it.
 func TestConfigLargerThanItsFile(t *testing.T) {

@@ -133,6 +133,25 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// A row that is cut anywhere is refused, with its place.
+func TestEveryTruncation(t *testing.T) {
+	for _, name := range fileTasks() {
+		row := strings.TrimSpace(smallRow(t, name))
+		if row == "" {
+			continue // plain text, which may end anywhere
+		}
+		task, _ := All.Get(name)
+		t.Run(name, func(t *testing.T) {
+			for n := 1; n < len(row); n++ {
+				_, _, err := task.parseAll("a.jsonl", strings.NewReader("\n"+row[:n]))
+				if err == nil || !strings.HasPrefix(err.Error(), "a.jsonl:2: ") || strings.Contains(err.Error(), "\n") {
+					t.Fatalf("%d of %d bytes: %v", n, len(row), err)
+				}
+			}
+		})
+	}
+}
+
 func TestNoSource(t *testing.T) {
 	tests := []struct {
 		name, task string

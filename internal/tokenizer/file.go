@@ -200,6 +200,9 @@ func parsePair(vocab vocabulary, merges mergeList, config *configJSON) (*Tokeniz
 	if err := t.setMerges(ids, merges); err != nil {
 		return nil, err
 	}
+	if err := checkMade(ids, merges); err != nil {
+		return nil, err
+	}
 	if err := config.setEnds(t); err != nil {
 		return nil, err
 	}
@@ -214,6 +217,33 @@ func parsePair(vocab vocabulary, merges mergeList, config *configJSON) (*Tokeniz
 		t.source = t.writeJSON
 	}
 	return t.ready(), nil
+}
+
+// mostUnmade is the share of longer tokens that merges may leave unmade: names
+// that a vocabulary reserves. GPT-2's leaves none.
+const mostUnmade = 0.02
+
+// checkMade refuses merges that are cut: whoever loses their end would go on with
+// shorter tokens, and never know.
+func checkMade(ids map[string]int32, merges mergeList) error {
+	made := make(map[string]bool, len(merges))
+	for _, parts := range merges {
+		made[parts[0]+parts[1]] = true
+	}
+	longer, unmade := 0, 0
+	for name := range ids {
+		if _, single := onlyRune(name); single {
+			continue
+		}
+		longer++
+		if !made[name] {
+			unmade++
+		}
+	}
+	if float64(unmade) > max(1, mostUnmade*float64(longer)) {
+		return fmt.Errorf("the merges make %d of %d tokens of more than one letter: they are cut, or belong to another vocabulary", longer-unmade, longer)
+	}
+	return nil
 }
 
 func pairSpecials(vocab vocabulary, config *configJSON) []addedToken {

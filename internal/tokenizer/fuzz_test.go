@@ -267,6 +267,28 @@ func TestEveryTruncation(t *testing.T) {
 	}
 }
 
+// Merges whose end is cut off, by whole lines, are told by the tokens that nothing
+// makes any more. A few of those may be names that a vocabulary reserves.
+func TestCutMerges(t *testing.T) {
+	vocab, merges := vocabulary{"</s>": 0, "<reserved>": 1}, mergeList{}
+	for c := 'a'; c <= 'z'; c++ {
+		vocab[string(c)] = int64(len(vocab))
+	}
+	for left := 'a'; left < 'e'; left++ {
+		for right := 'a'; right <= 'z'; right++ {
+			merges = append(merges, [2]string{string(left), string(right)})
+			vocab[string(left)+string(right)] = int64(len(vocab))
+		}
+	}
+	if _, err := parsePair(vocab, merges, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := "the merges make 100 of 105 tokens of more than one letter"
+	if _, err := parsePair(vocab, merges[:100], nil); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want something about %q", err, want)
+	}
+}
+
 func readPair(vocabFile []byte) error {
 	var vocab vocabulary
 	if err := json.Unmarshal(vocabFile, &vocab); err != nil {
