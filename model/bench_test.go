@@ -159,7 +159,7 @@ func BenchmarkDecoding(b *testing.B) {
 		best := fastest(b, func() {
 			d.cache.past = prompt
 			for range tokens {
-				d.next[0] = int32(argmax(d.feed(d.next[:])))
+				d.next[0] = int32(kernels.ArgMax(d.feed(d.next[:])))
 			}
 		}, func() {
 			start := machine.CPUTime()

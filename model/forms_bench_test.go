@@ -50,7 +50,7 @@ func decoding(m *Model) func() {
 	return func() {
 		d.cache.past = prompt
 		for range tokens {
-			d.next[0] = int32(argmax(d.feed(d.next[:])))
+			d.next[0] = int32(kernels.ArgMax(d.feed(d.next[:])))
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (d *decoder) feed(tokens []int32) []float32 {
 // pick chooses a token. Logits are changed.
 func (d *decoder) pick(s Sampling, logits []float32, random *rand.Rand) int32 {
 	if s.Temperature == 0 {
-		return int32(argmax(logits))
+		return int32(kernels.ArgMax(logits))
 	}
 	kernels.Scale(logits, float32(1/s.Temperature))
 	kernels.Softmax(logits, logits, 1)
@@ -149,14 +149,4 @@ func nucleus(order []int, shares []float32, p float64) []int {
 		}
 	}
 	return order
-}
-
-func argmax(x []float32) int {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
-		}
-	}
-	return best
 }

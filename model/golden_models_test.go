@@ -12,6 +12,7 @@ import (
 	"plumb/internal/golden"
 	"plumb/internal/safetensors"
 	"plumb/internal/tokenizer"
+	"plumb/kernels"
 )
 
 // TestGoldenModels holds the models of the shelf against what other programs
@@ -235,7 +236,7 @@ func (r goldenRow) check(t *testing.T, m *Model, tolerance float64) {
 		}
 		within(t, "sum of logits", sum, w.Sum, tolerance*float64(v))
 		within(t, "largest logit", float64(logits[w.ArgMax]), w.Max, tolerance)
-		if got := argmax(logits); got != w.ArgMax {
+		if got := kernels.ArgMax(logits); got != w.ArgMax {
 			t.Errorf("position %d: token %d leads, want %d", i, got, w.ArgMax)
 		}
 		if i+1 < len(r.IDs) {

@@ -3,6 +3,8 @@ package model
 import (
 	"context"
 	"fmt"
+
+	"plumb/kernels"
 )
 
 // Computed is how many tokens have gone through the model in scoring and
@@ -39,7 +41,7 @@ func (d *decoder) greedy(prompt []int32, limit int, stop func(generated []int32)
 	var generated []int32
 	rest := prompt[d.cache.past:]
 	for len(generated) < limit {
-		token := int32(argmax(d.feed(rest)))
+		token := int32(kernels.ArgMax(d.feed(rest)))
 		generated = append(generated, token)
 		if stop(generated) || d.cache.past == d.s.m.cfg.Context {
 			break
