@@ -46,6 +46,7 @@ var attentionShapes = []struct {
 	{Heads{Query: 3, KV: 3, Dim: 7, Scale: 0.4}, 1, 40},
 	{Heads{Query: 6, KV: 2, Dim: 24, Scale: 0.2}, 1, 65},
 	{Heads{Query: 2, KV: 1, Dim: 65, Scale: 0.12}, 1, 70},
+	{Heads{Query: 2, KV: 2, Dim: 52, Scale: 0.14}, 1, 36},
 	{Heads{Query: 10, KV: 2, Dim: 8, Scale: 0.3}, 1, 61},
 	{Heads{Query: 4, KV: 2, Dim: 8, Scale: 0.3, Window: 1}, 1, 20},
 	{Heads{Query: 4, KV: 2, Dim: 16, Scale: 0.25, Window: 19}, 2, 65},

@@ -33,6 +33,8 @@ func init() {
 	tileKernels[13][2].add(avx512, tile13x2AVX512)
 	tileKernels[14][2].add(avx512, tile14x2AVX512)
 	packRowsKernels[2].add(avx512, packRows2AVX512)
+	tileKernels[1][4].add(avx512, tile1x4AVX512)
+	tileKernels[2][4].add(avx512, tile2x4AVX512)
 	packColumnsKernel.add(avx512, packColumnsAVX512)
 	tileKernels[1][1].add(avx2, tile1x1AVX2)
 	tileKernels[2][1].add(avx2, tile2x1AVX2)
@@ -142,6 +144,12 @@ func tile14x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aSte
 
 //go:noescape
 func packRows2AVX512(dst *float32, src *float32, row int, steps int, cols int)
+
+//go:noescape
+func tile1x4AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
+
+//go:noescape
+func tile2x4AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
 func packColumnsAVX512(dst *float32, src *float32, row int, groups int, width int)

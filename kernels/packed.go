@@ -193,7 +193,7 @@ const wideRows = 2
 func (s shape) wide(c, a, b matrix, rows, steps, cols int, add bool) {
 	for j := 0; j < cols; {
 		width := s.panelWidth(j, cols)
-		if rows <= wideRows && cols-j > 2*s.lanes && 4*s.lanes <= panelRows {
+		if rows <= wideRows && cols-j > 3*s.lanes { // the last vector must not be empty
 			width = 4 * s.lanes
 		}
 		s.panel(c.from(0, j), a, b.from(0, j), rows, steps, min(width, cols-j), width, add)

@@ -16,10 +16,8 @@ func emitMatMul(a *Asm) {
 		}
 		emitPackRows(a, vectors)
 	}
-	if a.T.Lanes < 16 {
-		emitTile(a, 1, 4)
-		emitTile(a, 2, 4)
-	}
+	emitTile(a, 1, 4)
+	emitTile(a, 2, 4)
 	if a.amd64() {
 		emitPackColumnsAMD64(a)
 	} else {
@@ -239,7 +237,7 @@ var rowAMD64 = []string{
 }
 
 func (t tile) stepAMD64() {
-	first := 28 // the registers of b, then two for elements of a
+	first := 30 - max(2, t.vectors) // the registers of b, then two for elements of a
 	if t.T.Name == "avx2" {
 		first = 14 - max(2, t.vectors)
 	}
