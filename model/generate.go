@@ -32,7 +32,8 @@ func (s Sampling) Check() error {
 
 // Generate continues prompt by up to limit tokens and hands each to emit,
 // until emit returns false or ctx ends. The prompt must hold a token and fit
-// the context; generation ends where the context is full.
+// the context; generation ends where the context is full. Logits that are not
+// finite are an error.
 func (m *Model) Generate(ctx context.Context, prompt []int32, limit int, s Sampling, emit func(token int32) bool) error {
 	if err := s.Check(); err != nil {
 		return err
@@ -48,17 +49,21 @@ func (m *Model) Generate(ctx context.Context, prompt []int32, limit int, s Sampl
 	}
 	random := rand.New(rand.NewPCG(s.Seed, 0))
 	d := m.newDecoder(min(m.cfg.Context, len(prompt)+max(limit, 0)))
-	logits := d.feed(prompt)
+	rest := prompt
 	for range limit {
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		logits, err := d.finite(rest)
+		if err != nil {
+			return err
 		}
 		token := d.pick(s, logits, random)
 		if !emit(token) || d.cache.past == m.cfg.Context {
 			return nil
 		}
 		d.next[0] = token
-		logits = d.feed(d.next[:])
+		rest = d.next[:]
 	}
 	return nil
 }
@@ -89,6 +94,15 @@ func (d *decoder) feed(tokens []int32) []float32 {
 	d.cache.past += len(tokens)
 	m.logits(d.logits, p.normed[(len(tokens)-1)*m.cfg.TokenWidth():], 1)
 	return d.logits
+}
+
+// finite is feed, which refuses to go on from a NaN or an infinity.
+func (d *decoder) finite(tokens []int32) ([]float32, error) {
+	logits := d.feed(tokens)
+	if !kernels.AllFinite(logits) {
+		return nil, fmt.Errorf("the logits behind %d tokens hold a NaN or Inf, and so may the weights", d.cache.past)
+	}
+	return logits, nil
 }
 
 // pick chooses a token. Logits are changed.

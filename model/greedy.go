@@ -17,7 +17,8 @@ func (m *Model) Computed() int64 { return m.scorer().computed }
 // Context() tokens.
 //
 // What a prompt has in common with the one before it is not computed again.
-// The order and the grouping of prompts change no token.
+// The order and the grouping of prompts change no token. Logits that are not finite
+// are an error.
 func (m *Model) Greedy(ctx context.Context, prompts [][]int32, limit int, stop func(prompt int, generated []int32) bool) ([][]int32, error) {
 	if err := m.checkPrompts(prompts); err != nil {
 		return nil, err
@@ -30,18 +31,26 @@ func (m *Model) Greedy(ctx context.Context, prompts [][]int32, limit int, stop f
 			return nil, err
 		}
 		d.cache.past = commonPrefix(before, prompt, len(prompt)-1)
-		answers[i] = d.greedy(prompt, limit, func(generated []int32) bool { return stop(i, generated) })
+		answer, err := d.greedy(prompt, limit, func(generated []int32) bool { return stop(i, generated) })
+		if err != nil {
+			return nil, fmt.Errorf("prompt %d: %w", i, err)
+		}
+		answers[i] = answer
 		before = prompt
 	}
 	return answers, nil
 }
 
 // greedy continues prompt, of which the cache holds the beginning.
-func (d *decoder) greedy(prompt []int32, limit int, stop func(generated []int32) bool) []int32 {
+func (d *decoder) greedy(prompt []int32, limit int, stop func(generated []int32) bool) ([]int32, error) {
 	var generated []int32
 	rest := prompt[d.cache.past:]
 	for len(generated) < limit {
-		token := int32(kernels.ArgMax(d.feed(rest)))
+		logits, err := d.finite(rest)
+		if err != nil {
+			return nil, err
+		}
+		token := int32(kernels.ArgMax(logits))
 		generated = append(generated, token)
 		if stop(generated) || d.cache.past == d.s.m.cfg.Context {
 			break
@@ -49,7 +58,7 @@ func (d *decoder) greedy(prompt []int32, limit int, stop func(generated []int32)
 		d.next[0] = token
 		rest = d.next[:]
 	}
-	return generated
+	return generated, nil
 }
 
 func (m *Model) checkPrompts(prompts [][]int32) error {

@@ -2,7 +2,9 @@ package model
 
 import (
 	"context"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -68,5 +70,22 @@ func TestComputed(t *testing.T) {
 	}
 	if both := m.Computed() - alone; both >= 2*alone {
 		t.Errorf("%d tokens for two rows with a common beginning, %d for one", both, alone)
+	}
+}
+
+// A model with a NaN says so instead of making something up.
+func TestNoTokenFromNaN(t *testing.T) {
+	m := mustNew(t, tiny())
+	m.Params()[0].Data[3] = float32(math.NaN()) // of token 0, which the tied head reads
+	want := "the logits behind 2 tokens hold a NaN or Inf"
+	_, err := m.Greedy(context.Background(), [][]int32{{1, 2}}, 3, func(int, []int32) bool { return false })
+	if err == nil || !strings.Contains(err.Error(), "prompt 0: "+want) {
+		t.Errorf("greedy: %v", err)
+	}
+	for _, temperature := range []float64{0, 1} {
+		err := m.Generate(context.Background(), []int32{1, 2}, 3, Sampling{Temperature: temperature}, func(int32) bool { return true })
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("temperature %v: %v", temperature, err)
+		}
 	}
 }
