@@ -82,7 +82,9 @@ func freeze(l *Linear) {
 }
 
 // adjoin lays matrices of whole numbers one behind the other in the order in which
-// a token reads them, in huge pages, which most of them would be too small for.
+// a token reads them, in huge pages, which most of them would be too small for. A
+// model that lies in a cache stays as it is: for both copies at a time, and then for
+// pages of 2 MiB, it would take more memory than its speed is worth.
 func (m *Model) adjoin() {
 	var all []*kernels.Grouped
 	for _, b := range m.blocks {
@@ -90,8 +92,19 @@ func (m *Model) adjoin() {
 			all = appendGrouped(all, *l)
 		}
 	}
-	kernels.Adjoin(appendGrouped(all, m.head))
+	all = appendGrouped(all, m.head)
+	weights := 0
+	for _, w := range all {
+		n, k := w.Shape()
+		weights += n * k
+	}
+	if weights >= leastAdjoined {
+		kernels.Adjoin(all)
+	}
 }
+
+// leastAdjoined weights take 16 MiB in 4 bits.
+const leastAdjoined = 32 << 20
 
 // appendGrouped appends l, if it is laid out as whole numbers, or its factors.
 func appendGrouped(all []*kernels.Grouped, l Linear) []*kernels.Grouped {
