@@ -140,6 +140,7 @@ var matMulSizes = [][3]int{
 	{8, 31, 9}, {9, 7, 47}, {13, 20, 49}, {14, 32, 32}, {15, 15, 65}, {17, 64, 5}, {28, 3, 96},
 	{29, 96, 7}, {64, 16, 64}, {1, 300, 70}, {31, 259, 34}, {33, 2, 1}, {57, 1, 19},
 	{3, 256, 33}, {5, 257, 5}, {171, 70, 37},
+	{3, 900, 5}, {5, 3, 900}, {900, 5, 3}, {2, 3, 2100}, {3, 2100, 2}, // several blocks of steps and of columns
 }
 
 // TestMatMulMatchesChains compares every product with plain loops over fma32, bit
