@@ -65,7 +65,7 @@ func compareAttention(kernel string, a attentionCall, batch int) {
 var attentionPieces = inPieces(func(a *attentionCall, from, to int) {
 	s := scratches.get()
 	defer scratches.put(s)
-	room := area{s.floats(2 * a.length)}
+	room := area{s.floats(2 * lines(a.length))}
 	student, teacher := room.take(a.length), room.take(a.length)
 	group := a.student.Query / a.student.KV
 	for task := from; task < to; task++ {

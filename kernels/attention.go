@@ -50,10 +50,6 @@ func AttentionBackBatch(dq, dk, dv, dout, q, k, v, out, lse []float32, h Heads, 
 	h.attendBack("AttentionBackBatch", dq, dk, dv, dout, q, k, v, out, lse, batch, t)
 }
 
-// queryBlock is how many query rows share one block of scores: all keys up to
-// the last of them.
-const queryBlock = 28
-
 // must panics unless h is sound and the lengths are as expected.
 func (h Heads) must(kernel string, rows, keys int, lengths ...int) {
 	if h.Query < 1 || h.KV < 1 || h.Dim < 1 || h.Query%h.KV != 0 || rows < 0 || keys < rows ||
@@ -143,14 +139,17 @@ func (at *attention) cut(batch int) {
 	at.parts = (at.rows + at.rowsEach - 1) / at.rowsEach
 }
 
-// An area hands out parts of a scratch.
+// An area hands out parts of a scratch, each of whole cache lines.
 type area struct{ free []float32 }
 
 func (a *area) take(n int) []float32 {
 	part := a.free[:n:n]
-	a.free = a.free[n:]
+	a.free = a.free[lines(n):]
 	return part
 }
+
+// lines is n, rounded up to whole cache lines.
+func lines(n int) int { return (n + 15) &^ 15 }
 
 // constant is one element of memory that a kernel may be given the address
 // of; one on the stack would be moved to the heap for that.
@@ -171,9 +170,16 @@ func (at *attention) queryMatrix(x []float32, sequence, i, row int) matrix {
 	return matrix{x[(sequence*at.rows+row)*at.queryWidth+i*at.Dim:], at.queryWidth, 1}
 }
 
-// stackRows is about how many rows of scores are computed at a time: the
-// query heads that share keys are stacked, each with its block of rows.
-const stackRows = 4 * queryBlock
+// Rows of scores that are computed at a time. Where query heads share keys, a
+// block of groupRows of each of them is stacked, stackRows in all. Where each has
+// its own, a block is as long as it can be with stackRows and stackArea scores, of
+// which two fit a second-level cache: gradients of keys and values are sums over
+// its rows. Products over many keys leave out those that groupRows do not read.
+const (
+	groupRows = 28
+	stackRows = 4 * groupRows
+	stackArea = 64 << 10
+)
 
 // A stack computes blocks of query rows for the query heads of one key-value
 // head. Row h*rows+r of its matrices is row r of the block in the h-th head.
@@ -181,48 +187,122 @@ type stack struct {
 	*attention
 	sequence, kv int
 	free         area
-	cap          int // rows of the matrices
+	heads, block int // heads that are stacked; rows of each
 	keys         int
-	q, o         matrix    // [cap, Dim] rows of q times Scale; rows of out or dq
-	p            matrix    // [cap, keys] scores, then probabilities
+	q, o         matrix    // [heads*block, Dim] rows of q times Scale; rows of out or dq
+	p            matrix    // [heads*block, keys] scores, then probabilities
 	tops, sums   []float32 // of rows
 	scale        []float32 // Scale alone
 }
 
-// stackLen is how many elements the stack takes for keys keys, with matrices
-// of scores for the backward pass or without.
-func (at *attention) stackCap() int {
-	return queryBlock * min(at.Query/at.KV, stackRows/queryBlock)
+// stacked is how many query heads are stacked.
+func (at *attention) stacked() int { return min(at.Query/at.KV, stackRows/groupRows) }
+
+// blockRows is how many rows of a head a block has at most, of a task of rows.
+func (at *attention) blockRows(rows, keys int) int {
+	if at.stacked() > 1 {
+		return min(rows, groupRows)
+	}
+	return min(rows, max(1, min(stackRows, stackArea/keys)/groupRows)*groupRows)
 }
 
-func (at *attention) stackLen(keys int) int {
-	return at.stackCap()*(2*at.Dim+(keys+15)&^15+2) + 1
+// stackLen is how many elements newStack takes, with one matrix of scores.
+func (at *attention) stackLen(rows, keys int) int {
+	cap := at.stacked() * at.blockRows(rows, keys)
+	return 2*lines(cap*at.Dim) + cap*scoreRow(keys) + 2*lines(cap) + lines(1)
 }
 
-func (at *attention) newStack(sequence, kv, keys int, buf []float32) stack {
-	f := stack{attention: at, sequence: sequence, kv: kv, keys: keys, free: area{buf}, cap: at.stackCap()}
-	f.q, f.o = matrix{f.free.take(f.cap * at.Dim), at.Dim, 1}, matrix{f.free.take(f.cap * at.Dim), at.Dim, 1}
+// newStack returns a stack for a task of rows rows, which read keys keys.
+func (at *attention) newStack(sequence, kv, rows, keys int, buf []float32) stack {
+	f := stack{
+		attention: at, sequence: sequence, kv: kv, keys: keys, free: area{buf},
+		heads: at.stacked(), block: at.blockRows(rows, keys),
+	}
+	f.q, f.o = f.newRows(), f.newRows()
 	f.p = f.newScores()
-	f.tops, f.sums = f.free.take(f.cap), f.free.take(f.cap)
+	f.tops, f.sums = f.free.take(f.heads*f.block), f.free.take(f.heads*f.block)
 	f.scale = f.free.constant(at.Scale)
 	return f
 }
 
-// newScores returns a matrix with rows of whole vectors of 16.
-func (f *stack) newScores() matrix {
-	row := (f.keys + 15) &^ 15
-	return matrix{f.free.take(f.cap * row), row, 1}
+// newRows returns a matrix [heads*block, Dim].
+func (f *stack) newRows() matrix {
+	return matrix{f.free.take(f.heads * f.block * f.Dim), f.Dim, 1}
 }
+
+// newScores returns a matrix [heads*block, keys].
+func (f *stack) newScores() matrix {
+	return matrix{f.free.take(f.heads * f.block * scoreRow(f.keys)), scoreRow(f.keys), 1}
+}
+
+// scoreRow is how far apart rows of scores of keys keys are: an odd number of
+// cache lines, so that those read down a column do not meet in few sets.
+func scoreRow(keys int) int { return lines(keys) | 16 }
 
 // blocks calls run for all blocks from row first to last in order, and for
 // each of them for all heads, as many at a time as are stacked.
 func (f *stack) blocks(first, last int, run func(head, heads, row, rows int)) {
 	group := f.Query / f.KV
-	for row := first; row < last; row += queryBlock {
-		for i := 0; i < group; i += f.cap / queryBlock {
-			run(f.kv*group+i, min(f.cap/queryBlock, group-i), row, min(queryBlock, last-row))
+	for row := first; row < last; row += f.block {
+		for i := 0; i < group; i += f.heads {
+			run(f.kv*group+i, min(f.heads, group-i), row, min(f.block, last-row))
 		}
 	}
+}
+
+// causalScores sets c [heads*rows, keys] to the products of x [heads*rows, Dim] with
+// transposed keys or values, of each tile those that a row of it reads.
+func (f *stack) causalScores(c, x matrix, keys []float32, heads, row, rows int) {
+	s, first := f.shape, f.past+row
+	for j := 0; j < first+rows; j += 2 * s.lanes {
+		width := s.panelWidth(j, f.keys)
+		have, b := min(width, f.keys-j), packed(keys, f.Dim).panel(j, width)
+		skip := max(0, j-first) / s.rows * s.rows
+		if skip == 0 {
+			s.panel(c.from(0, j), x, b, heads*rows, f.Dim, have, width, false)
+			continue
+		}
+		for h := range heads {
+			s.panel(c.from(h*rows+skip, j), x.from(h*rows+skip, 0), b, rows-skip, f.Dim, have, width, false)
+		}
+	}
+}
+
+// weigh sets rows of c to the sums of keys or values weighted by rows of p.
+func (f *stack) weigh(c matrix, p matrix, values right, heads, row, rows int) {
+	if heads > 1 {
+		f.shape.multiplyPanels(c, p, values, heads*rows, f.past+row+rows, f.Dim, false)
+		return
+	}
+	for r := 0; r < rows; r += groupRows {
+		n := min(groupRows, rows-r)
+		f.shape.multiplyPanels(c.from(r, 0), p.from(r, 0), values, n, f.past+row+r+n, f.Dim, false)
+	}
+}
+
+// results is where rows of a product are computed that go to x, a whole matrix
+// like q: right there, or in o for several heads at once.
+func (f *stack) results(x []float32, head, heads, row int) matrix {
+	if heads > 1 {
+		return f.o
+	}
+	return f.queryMatrix(x, f.sequence, head, row)
+}
+
+// scatter copies rows of c, which results gave, to x, row i times scales[i*step].
+func (f *stack) scatter(x []float32, c matrix, head, heads, row, rows int, scales []float32, step int) {
+	for h := range heads {
+		f.scaleRows(f.queryMatrix(x, f.sequence, head+h, row), c.from(h*rows, 0), rows, f.Dim, scales[h*rows*step:], step)
+	}
+}
+
+// rowsOf is x [steps, Dim], packed into buf unless it can be read where it is.
+func (at *attention) rowsOf(x matrix, steps int, buf []float32) right {
+	if at.shape.readsInPlace(x, at.Dim) {
+		return right{matrix: x}
+	}
+	at.shape.pack(buf, x, steps, at.Dim)
+	return packed(buf, steps)
 }
 
 // gather copies rows of x, a whole matrix like q, times scale into dst.
@@ -237,39 +317,40 @@ func (at *attention) forwardTask(task int) {
 	first, last := part*at.rowsEach, min((part+1)*at.rowsEach, at.rows)
 	keys, s := at.past+last, at.shape
 	buf := scratches.get()
-	kLen, vLen := s.packedLen(at.Dim, keys), s.packedLen(keys, at.Dim)
-	f := attendBlock{stack: at.newStack(sequence, g, keys, buf.floats(kLen+vLen+at.stackLen(keys)))}
-	f.k, f.v = f.free.take(kLen), f.free.take(vLen)
+	kLen, vLen := lines(s.packedLen(at.Dim, keys)), lines(s.packedLen(keys, at.Dim))
+	memory := buf.floats(kLen + vLen + at.stackLen(last-first, keys))
+	f := attendBlock{stack: at.newStack(sequence, g, last-first, keys, memory)}
+	f.k = f.free.take(kLen)
 	s.pack(f.k, at.keyMatrix(at.k, sequence, g).transposed(), at.Dim, keys)
-	s.pack(f.v, at.keyMatrix(at.v, sequence, g), keys, at.Dim)
+	f.v = at.rowsOf(at.keyMatrix(at.v, sequence, g), keys, f.free.take(vLen))
 	f.blocks(first, last, f.run)
 	scratches.put(buf)
 }
 
-// An attendBlock computes the forward pass with packed keys, transposed, and values.
+// An attendBlock computes the forward pass with keys, packed transposed, and values.
 type attendBlock struct {
 	stack
-	k, v []float32
+	k []float32
+	v right
 }
 
 // run computes out for one stack of blocks.
 func (f *attendBlock) run(head, heads, row, rows int) {
-	s, all, end := f.shape, heads*rows, f.past+row+rows
+	end := f.past + row + rows
 	f.gather(f.q, f.attention.q, head, heads, row, rows, f.scale)
-	s.multiplyPacked(f.p, f.q, f.k, f.Dim, all, f.Dim, scoreColumns(end, f.keys), false)
+	f.causalScores(f.p, f.q, f.k, heads, row, rows)
 	for h := range heads {
 		f.capScores(f.p.from(h*rows, 0), rows, f.past+row+1)
 		f.hideScores(f.p.from(h*rows, 0), rows, f.past+row+1)
 		f.softmaxRows(f.p.from(h*rows, 0), rows, f.past+row+1, end, f.tops[h*rows:], f.sums[h*rows:])
 	}
-	logSums.on(s.isa)(&f.tops[0], &f.sums[0], all)
+	logSums.on(f.shape.isa)(&f.tops[0], &f.sums[0], heads*rows)
 	if f.lse != nil {
 		f.eachRow(head, heads, row, rows, func(stacked, at int) { f.lse[at] = f.tops[stacked] })
 	}
-	s.multiplyPacked(f.o, f.p, f.v, f.keys, all, end, f.Dim, false)
-	for h := range heads {
-		f.scaleRows(f.queryMatrix(f.out, f.sequence, head+h, row), f.o.from(h*rows, 0), rows, f.Dim, f.sums[h*rows:], 1)
-	}
+	out := f.results(f.out, head, heads, row)
+	f.weigh(out, f.p, f.v, heads, row, rows)
+	f.scatter(f.out, out, head, heads, row, rows, f.sums, 1)
 }
 
 // capScores bends row r of p, n+r scores, to the soft cap, if there is one.
@@ -297,10 +378,6 @@ func (f *stack) eachRow(head, heads, row, rows int, do func(stacked, at int)) {
 		}
 	}
 }
-
-// scoreColumns is how many scores of a row are computed where end are needed:
-// whole panels, or all keys. What is beyond end is not read.
-func scoreColumns(end, keys int) int { return min(keys, (end+31)&^31) }
 
 // softmaxRows turns rows of x into exponentials, row r of its first n+r
 // elements and zeros from there to end, and gives each row's maximum and sum.
@@ -345,77 +422,93 @@ var scaleRows = implement(func(dst, src *float32, dstRow, srcRow, rows, cols int
 func (at *attention) backwardTask(task int) {
 	g, sequence := task%at.KV, task/at.KV
 	keys, dim, s := at.rows, at.Dim, at.shape
-	buf := scratches.get()
-	kLen, tLen, bLen := s.packedLen(keys, dim), s.packedLen(dim, keys), s.packedLen(at.stackCap(), dim)
-	more := at.stackCap()*(dim+(keys+15)&^15) + 1
+	cap := at.stacked() * at.blockRows(keys, keys)
+	kLen, tLen, bLen := lines(s.packedLen(keys, dim)), lines(s.packedLen(dim, keys)), lines(s.packedLen(cap, dim))
+	more := lines(cap*dim) + cap*scoreRow(keys) + lines(1)
 	if at.SoftCap > 0 {
-		more += at.stackCap() * ((keys + 15) &^ 15)
+		more += cap * scoreRow(keys)
 	}
-	b := backBlock{stack: at.newStack(sequence, g, keys, buf.floats(kLen+2*tLen+bLen+at.stackLen(keys)+more))}
-	b.k, b.kT, b.vT, b.block = b.free.take(kLen), b.free.take(tLen), b.free.take(tLen), b.free.take(bLen)
-	b.ds, b.do, b.one = b.newScores(), matrix{b.free.take(b.cap * dim), dim, 1}, b.free.constant(1)
+	buf := scratches.get()
+	b := backBlock{stack: at.newStack(sequence, g, keys, keys, buf.floats(kLen+2*tLen+bLen+at.stackLen(keys, keys)+more))}
+	b.kT, b.vT, b.block = b.free.take(tLen), b.free.take(tLen), b.free.take(bLen)
+	b.ds, b.do, b.one = b.newScores(), b.newRows(), b.free.constant(1)
 	if at.SoftCap > 0 {
 		b.capped = b.newScores()
 	}
 	b.dk, b.dv = at.keyMatrix(at.dk, sequence, g), at.keyMatrix(at.dv, sequence, g)
-	s.pack(b.k, at.keyMatrix(at.k, sequence, g), keys, dim)
+	b.k = at.rowsOf(at.keyMatrix(at.k, sequence, g), keys, b.free.take(kLen))
 	s.pack(b.kT, at.keyMatrix(at.k, sequence, g).transposed(), dim, keys)
 	s.pack(b.vT, at.keyMatrix(at.v, sequence, g).transposed(), dim, keys)
-	clearRows(b.dk, keys, dim)
-	clearRows(b.dv, keys, dim)
 	b.blocks(0, at.rows, b.run)
 	at.scaleRows(b.dk, b.dk, keys, dim, b.one, 0)
 	at.scaleRows(b.dv, b.dv, keys, dim, b.one, 0)
 	scratches.put(buf)
 }
 
-func clearRows(x matrix, rows, cols int) {
-	for r := range rows {
-		clear(x.data[r*x.row:][:cols])
-	}
-}
-
 // A backBlock computes the gradients of one key-value head, whose dk and dv
 // it alone writes: by blocks of query rows in order, in each head by head.
 type backBlock struct {
 	stack
-	k      []float32 // packed for dq
+	k      right     // for dq
 	kT, vT []float32 // packed transposed, for scores and their gradient
-	block  []float32 // a stack of rows of dout or q, packed
-	do     matrix    // [cap, Dim] rows of dout
-	ds     matrix    // [cap, keys] gradients of probabilities, then of scores
-	capped matrix    // [cap, keys] scores after the soft cap, where there is one
+	block  []float32 // a stack of rows of dout or q, where they have to be packed
+	do     matrix    // [heads*block, Dim] rows of dout
+	ds     matrix    // [heads*block, keys] gradients of probabilities, then of scores
+	capped matrix    // [heads*block, keys] scores after the soft cap, where there is one
 	one    []float32 // 1 alone
 	dk, dv matrix
 }
 
 // run adds what one stack of blocks contributes.
 func (b *backBlock) run(head, heads, row, rows int) {
-	s, dim, all, end := b.shape, b.Dim, heads*rows, row+rows
 	b.gather(b.q, b.attention.q, head, heads, row, rows, b.scale)
-	b.gather(b.do, b.dout, head, heads, row, rows, b.one)
-	cols := scoreColumns(end, b.rows)
-	s.multiplyPacked(b.p, b.q, b.kT, dim, all, dim, cols, false)
-	s.multiplyPacked(b.ds, b.do, b.vT, dim, all, dim, cols, false)
-	b.scoreGradients(head, heads, row, rows)
-	s.multiplyPacked(b.o, b.ds, b.k, b.rows, all, end, dim, false)
-	for h := range heads {
-		b.scaleRows(b.queryMatrix(b.dq, b.sequence, head+h, row), b.o.from(h*rows, 0), rows, dim, b.scale, 0)
+	do := b.rowsOfDout(head, heads, row, rows)
+	b.causalScores(b.p, b.q, b.kT, heads, row, rows)
+	b.causalScores(b.ds, do, b.vT, heads, row, rows)
+	b.scoreGradients(do, head, heads, row, rows)
+	dq := b.results(b.dq, head, heads, row)
+	b.weigh(dq, b.ds, b.k, heads, row, rows)
+	b.scatter(b.dq, dq, head, heads, row, rows, b.scale, 0)
+	fresh := head == b.kv*(b.Query/b.KV)
+	b.addRows(b.dv, b.p, b.rowsOf(do, heads*rows, b.block), heads, row, rows, fresh)
+	b.addRows(b.dk, b.ds, b.rowsOf(b.q, heads*rows, b.block), heads, row, rows, fresh)
+}
+
+// rowsOfDout is the block's [heads*rows, Dim] of dout: of one head where they are,
+// of several in do.
+func (b *backBlock) rowsOfDout(head, heads, row, rows int) matrix {
+	if heads == 1 {
+		return b.queryMatrix(b.dout, b.sequence, head, row)
 	}
-	s.pack(b.block, b.do, all, dim)
-	s.multiplyPacked(b.dv, b.p.transposed(), b.block, all, end, all, dim, true)
-	s.pack(b.block, b.q, all, dim)
-	s.multiplyPacked(b.dk, b.ds.transposed(), b.block, all, end, all, dim, true)
+	b.gather(b.do, b.dout, head, heads, row, rows, b.one)
+	return b.do
+}
+
+// addRows adds to c, dk or dv, the rows x of the stack weighted by columns of p.
+// Where fresh is set, c of the keys of these rows themselves is set instead.
+func (b *backBlock) addRows(c, p matrix, x right, heads, row, rows int, fresh bool) {
+	s, all := b.shape, heads*rows
+	if row > 0 {
+		s.multiplyPanels(c, p.transposed(), x, row, all, b.Dim, true)
+	}
+	c, p = c.from(row, 0), p.from(0, row)
+	if heads > 1 {
+		s.multiplyPanels(c, p.transposed(), x, rows, all, b.Dim, !fresh)
+		return
+	}
+	for r := 0; r < rows; r += groupRows {
+		s.multiplyPanels(c.from(r, 0), p.from(r, r).transposed(), x.down(r), min(groupRows, rows-r), rows-r, b.Dim, !fresh)
+	}
 }
 
 // scoreGradients turns scores p into probabilities, and their gradients ds
 // into those of the scores: ds = p * (ds - mean), mean being the sum of p
-// times ds, which is also that of dout times out.
-func (b *backBlock) scoreGradients(head, heads, row, rows int) {
+// times ds, which is also that of dout times out. dout has the block's rows alone.
+func (b *backBlock) scoreGradients(dout matrix, head, heads, row, rows int) {
 	lse, means, end := b.tops, b.sums, row+rows
 	b.eachRow(head, heads, row, rows, func(stacked, at int) { lse[stacked] = b.lse[at] })
 	for h := range heads {
-		p, ds, do := b.p.from(h*rows, 0), b.ds.from(h*rows, 0), b.do.from(h*rows, 0)
+		p, ds, do := b.p.from(h*rows, 0), b.ds.from(h*rows, 0), dout.from(h*rows, 0)
 		out := b.queryMatrix(b.out, b.sequence, head+h, row)
 		b.capScores(p, rows, row+1)
 		b.keepCapped(h, rows, row+1)

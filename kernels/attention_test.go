@@ -52,6 +52,11 @@ var attentionShapes = []struct {
 	{Heads{Query: 4, KV: 2, Dim: 16, Scale: 0.25, Window: 19}, 2, 65},
 	{Heads{Query: 4, KV: 1, Dim: 12, Scale: 0.5, SoftCap: 1.5}, 2, 40},
 	{Heads{Query: 6, KV: 2, Dim: 24, Scale: 0.4, Window: 33, SoftCap: 3}, 1, 70},
+	{Heads{Query: 2, KV: 2, Dim: 16, Scale: 0.25}, 1, 150}, // heads with keys of their own: blocks of up to 112 rows
+	{Heads{Query: 3, KV: 3, Dim: 20, Scale: 0.2, Window: 40}, 2, 115},
+	{Heads{Query: 1, KV: 1, Dim: 12, Scale: 0.4, SoftCap: 3}, 1, 230},
+	{Heads{Query: 1, KV: 1, Dim: 4, Scale: 0.5}, 1, 620}, // keys that leave room for 84
+	{Heads{Query: 5, KV: 1, Dim: 8, Scale: 0.3}, 1, 59},  // four heads are stacked, one is left
 }
 
 // naiveAttention is out in float64 by the formula.

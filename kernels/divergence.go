@@ -30,7 +30,7 @@ var divergencePieces = inPieces(func(a *divergenceCall, from, to int) {
 	v := len(a.student) / len(a.targets)
 	s := scratches.get()
 	defer scratches.put(s)
-	room := area{s.floats(3 * v)}
+	room := area{s.floats(3 * lines(v))}
 	buffers := [3][]float32{room.take(v), room.take(v), room.take(v)}
 	for r := from; r < to; r++ {
 		if a.targets[r] >= 0 {

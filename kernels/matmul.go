@@ -101,6 +101,7 @@ type product struct {
 	rows, steps, cols int    // of the block
 	add               bool
 	shape             shape
+	right             right     // b as tiles read it
 	panels            []float32 // b, packed
 	packEach          int       // columns of a task of packing
 	rowTasks          int
@@ -146,7 +147,7 @@ func (s shape) multiply(b matrix, steps, cols int, add bool, kept *order, of ...
 	}
 	kept.done()
 	scratches.put(buf)
-	p.c, p.a, p.b, p.panels = matrix{}, matrix{}, matrix{}, nil
+	p.c, p.a, p.b, p.right, p.panels = matrix{}, matrix{}, matrix{}, right{}, nil
 	products.put(p)
 }
 
@@ -175,13 +176,19 @@ func even(n, block int) int {
 	return min(block, ((n+blocks-1)/blocks+15)&^15)
 }
 
-// order sees that the block of b is packed, in kept, or where it is nil in buf.
-func (p *product) order(kept []float32, packed bool, buf *scratch) {
+// order sees that the block of b is packed, in kept, or where it is nil in buf,
+// unless it can be read where it is.
+func (p *product) order(kept []float32, isPacked bool, buf *scratch) {
 	p.panels = kept
 	if kept == nil {
+		if p.shape.readsInPlace(p.b, p.cols) {
+			p.right = right{matrix: p.b}
+			return
+		}
 		p.panels = buf.floats(p.shape.packedLen(p.steps, p.cols))
 	}
-	if packed {
+	p.right = packed(p.panels, p.steps)
+	if isPacked {
 		return
 	}
 	width := 2 * p.shape.lanes
@@ -233,7 +240,7 @@ func (p *product) task(task int) {
 		buf = scratches.get()
 		a = a.copied(buf.floats((rows+copyGap)*p.steps), rows, p.steps)
 	}
-	p.shape.multiplyPacked(p.c.from(row, col), a, p.panels[p.steps*col:], p.steps, rows, p.steps, cols, p.add)
+	p.shape.multiplyPanels(p.c.from(row, col), a, p.right.after(col), rows, p.steps, cols, p.add)
 	if buf != nil {
 		scratches.put(buf)
 	}

@@ -98,7 +98,7 @@ func tile13x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aSte
 func tile14x1AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func packRows1AVX512(dst *float32, src *float32, row int, steps int, cols int)
+func packRows1AVX512(dst *float32, src *float32, row int, steps int, cols int, panels int, apart int)
 
 //go:noescape
 func tile1x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -143,7 +143,7 @@ func tile13x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aSte
 func tile14x2AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func packRows2AVX512(dst *float32, src *float32, row int, steps int, cols int)
+func packRows2AVX512(dst *float32, src *float32, row int, steps int, cols int, panels int, apart int)
 
 //go:noescape
 func tile1x4AVX512(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -173,7 +173,7 @@ func tile5x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep i
 func tile6x1AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func packRows1AVX2(dst *float32, src *float32, row int, steps int, cols int)
+func packRows1AVX2(dst *float32, src *float32, row int, steps int, cols int, panels int, apart int)
 
 //go:noescape
 func tile1x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -194,7 +194,7 @@ func tile5x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep i
 func tile6x2AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func packRows2AVX2(dst *float32, src *float32, row int, steps int, cols int)
+func packRows2AVX2(dst *float32, src *float32, row int, steps int, cols int, panels int, apart int)
 
 //go:noescape
 func tile1x4AVX2(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)

@@ -51,7 +51,7 @@ func tile7x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep i
 func tile8x1NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func packRows1NEON(dst *float32, src *float32, row int, steps int, cols int)
+func packRows1NEON(dst *float32, src *float32, row int, steps int, cols int, panels int, apart int)
 
 //go:noescape
 func tile1x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -78,7 +78,7 @@ func tile7x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep i
 func tile8x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
 
 //go:noescape
-func packRows2NEON(dst *float32, src *float32, row int, steps int, cols int)
+func packRows2NEON(dst *float32, src *float32, row int, steps int, cols int, panels int, apart int)
 
 //go:noescape
 func tile1x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)

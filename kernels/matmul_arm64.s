@@ -714,35 +714,46 @@ store_40:
 	BNE tile_36
 	RET
 
-// func packRows1NEON(dst *float32, src *float32, row int, steps int, cols int)
-TEXT ·packRows1NEON(SB), NOSPLIT, $0-40
+// func packRows1NEON(dst *float32, src *float32, row int, steps int, cols int, panels int, apart int)
+TEXT ·packRows1NEON(SB), NOSPLIT, $0-56
 	MOVD dst+0(FP), R0
 	MOVD src+8(FP), R1
 	MOVD row+16(FP), R2
 	MOVD steps+24(FP), R3
 	MOVD cols+32(FP), R4
-	MOVD R1, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-rows_41:
-	FMOVQ (R1), F0
-	FMOVQ F0, (R0)
-	ADD R2<<0, R1, R1
-	ADD R2<<0, R5, R5
-	ADD $16, R0
-	ADD $-1, R3
-	CMP $0, R3
-	BNE rows_41
+	MOVD panels+40(FP), R5
+	MOVD apart+48(FP), R6
+panel_41:
+	MOVD R0, R7
+	MOVD R1, R8
+	MOVD R3, R4
+	MOVD R1, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+rows_42:
+	FMOVQ (R8), F0
+	FMOVQ F0, (R7)
+	ADD R2<<0, R8, R8
+	ADD R2<<0, R9, R9
+	ADD $16, R7
+	ADD $-1, R4
+	CMP $0, R4
+	BNE rows_42
+	ADD $16, R1
+	ADD R6<<0, R0, R0
+	ADD $-1, R5
+	CMP $0, R5
+	BNE panel_41
 	RET
 
 // func tile1x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -753,7 +764,7 @@ TEXT ·tile1x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_42:
+tile_43:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -761,18 +772,18 @@ tile_42:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_44
+	BNE zero_45
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
 	ADD R1, R9, R9
-	B begin_45
-zero_44:
+	B begin_46
+zero_45:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
-begin_45:
+begin_46:
 	MOVD bStep+48(FP), R9
-steps_43:
+steps_44:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -781,22 +792,22 @@ steps_43:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_43
+	BNE steps_44
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_46
+	BNE store_47
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
 	FMOVQ 16(R9), F17
 	WORD $0x4E31D421
 	ADD R1, R9, R9
-store_46:
+store_47:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_42
+	BNE tile_43
 	RET
 
 // func tile2x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -807,7 +818,7 @@ TEXT ·tile2x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_47:
+tile_48:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -817,7 +828,7 @@ tile_47:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_49
+	BNE zero_50
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -825,15 +836,15 @@ tile_47:
 	FMOVQ 0(R9), F2
 	FMOVQ 16(R9), F3
 	ADD R1, R9, R9
-	B begin_50
-zero_49:
+	B begin_51
+zero_50:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
-begin_50:
+begin_51:
 	MOVD bStep+48(FP), R9
-steps_48:
+steps_49:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -845,10 +856,10 @@ steps_48:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_48
+	BNE steps_49
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_51
+	BNE store_52
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -860,7 +871,7 @@ steps_48:
 	FMOVQ 16(R9), F17
 	WORD $0x4E31D463
 	ADD R1, R9, R9
-store_51:
+store_52:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -868,7 +879,7 @@ store_51:
 	FMOVQ F3, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_47
+	BNE tile_48
 	RET
 
 // func tile3x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -879,7 +890,7 @@ TEXT ·tile3x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_52:
+tile_53:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -891,7 +902,7 @@ tile_52:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_54
+	BNE zero_55
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -902,17 +913,17 @@ tile_52:
 	FMOVQ 0(R9), F4
 	FMOVQ 16(R9), F5
 	ADD R1, R9, R9
-	B begin_55
-zero_54:
+	B begin_56
+zero_55:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
 	WORD $0x6E241C84
 	WORD $0x6E251CA5
-begin_55:
+begin_56:
 	MOVD bStep+48(FP), R9
-steps_53:
+steps_54:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -927,10 +938,10 @@ steps_53:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_53
+	BNE steps_54
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_56
+	BNE store_57
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -947,7 +958,7 @@ steps_53:
 	FMOVQ 16(R9), F17
 	WORD $0x4E31D4A5
 	ADD R1, R9, R9
-store_56:
+store_57:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -958,7 +969,7 @@ store_56:
 	FMOVQ F5, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_52
+	BNE tile_53
 	RET
 
 // func tile4x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -969,7 +980,7 @@ TEXT ·tile4x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_57:
+tile_58:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -983,7 +994,7 @@ tile_57:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_59
+	BNE zero_60
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -997,8 +1008,8 @@ tile_57:
 	FMOVQ 0(R9), F6
 	FMOVQ 16(R9), F7
 	ADD R1, R9, R9
-	B begin_60
-zero_59:
+	B begin_61
+zero_60:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1007,9 +1018,9 @@ zero_59:
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
-begin_60:
+begin_61:
 	MOVD bStep+48(FP), R9
-steps_58:
+steps_59:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -1027,10 +1038,10 @@ steps_58:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_58
+	BNE steps_59
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_61
+	BNE store_62
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -1052,7 +1063,7 @@ steps_58:
 	FMOVQ 16(R9), F17
 	WORD $0x4E31D4E7
 	ADD R1, R9, R9
-store_61:
+store_62:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -1066,7 +1077,7 @@ store_61:
 	FMOVQ F7, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_57
+	BNE tile_58
 	RET
 
 // func tile5x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1077,7 +1088,7 @@ TEXT ·tile5x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_62:
+tile_63:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1093,7 +1104,7 @@ tile_62:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_64
+	BNE zero_65
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -1110,8 +1121,8 @@ tile_62:
 	FMOVQ 0(R9), F8
 	FMOVQ 16(R9), F9
 	ADD R1, R9, R9
-	B begin_65
-zero_64:
+	B begin_66
+zero_65:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1122,9 +1133,9 @@ zero_64:
 	WORD $0x6E271CE7
 	WORD $0x6E281D08
 	WORD $0x6E291D29
-begin_65:
+begin_66:
 	MOVD bStep+48(FP), R9
-steps_63:
+steps_64:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -1145,10 +1156,10 @@ steps_63:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_63
+	BNE steps_64
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_66
+	BNE store_67
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -1175,7 +1186,7 @@ steps_63:
 	FMOVQ 16(R9), F17
 	WORD $0x4E31D529
 	ADD R1, R9, R9
-store_66:
+store_67:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -1192,7 +1203,7 @@ store_66:
 	FMOVQ F9, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_62
+	BNE tile_63
 	RET
 
 // func tile6x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1203,7 +1214,7 @@ TEXT ·tile6x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_67:
+tile_68:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1221,7 +1232,7 @@ tile_67:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_69
+	BNE zero_70
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -1241,8 +1252,8 @@ tile_67:
 	FMOVQ 0(R9), F10
 	FMOVQ 16(R9), F11
 	ADD R1, R9, R9
-	B begin_70
-zero_69:
+	B begin_71
+zero_70:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1255,9 +1266,9 @@ zero_69:
 	WORD $0x6E291D29
 	WORD $0x6E2A1D4A
 	WORD $0x6E2B1D6B
-begin_70:
+begin_71:
 	MOVD bStep+48(FP), R9
-steps_68:
+steps_69:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -1281,10 +1292,10 @@ steps_68:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_68
+	BNE steps_69
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_71
+	BNE store_72
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -1316,7 +1327,7 @@ steps_68:
 	FMOVQ 16(R9), F17
 	WORD $0x4E31D56B
 	ADD R1, R9, R9
-store_71:
+store_72:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -1336,7 +1347,7 @@ store_71:
 	FMOVQ F11, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_67
+	BNE tile_68
 	RET
 
 // func tile7x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1347,7 +1358,7 @@ TEXT ·tile7x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_72:
+tile_73:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1367,7 +1378,7 @@ tile_72:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_74
+	BNE zero_75
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -1390,8 +1401,8 @@ tile_72:
 	FMOVQ 0(R9), F12
 	FMOVQ 16(R9), F13
 	ADD R1, R9, R9
-	B begin_75
-zero_74:
+	B begin_76
+zero_75:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1406,9 +1417,9 @@ zero_74:
 	WORD $0x6E2B1D6B
 	WORD $0x6E2C1D8C
 	WORD $0x6E2D1DAD
-begin_75:
+begin_76:
 	MOVD bStep+48(FP), R9
-steps_73:
+steps_74:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -1435,10 +1446,10 @@ steps_73:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_73
+	BNE steps_74
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_76
+	BNE store_77
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -1475,7 +1486,7 @@ steps_73:
 	FMOVQ 16(R9), F17
 	WORD $0x4E31D5AD
 	ADD R1, R9, R9
-store_76:
+store_77:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -1498,7 +1509,7 @@ store_76:
 	FMOVQ F13, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_72
+	BNE tile_73
 	RET
 
 // func tile8x2NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1509,7 +1520,7 @@ TEXT ·tile8x2NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_77:
+tile_78:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1531,7 +1542,7 @@ tile_77:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_79
+	BNE zero_80
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -1557,8 +1568,8 @@ tile_77:
 	FMOVQ 0(R9), F14
 	FMOVQ 16(R9), F15
 	ADD R1, R9, R9
-	B begin_80
-zero_79:
+	B begin_81
+zero_80:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1575,9 +1586,9 @@ zero_79:
 	WORD $0x6E2D1DAD
 	WORD $0x6E2E1DCE
 	WORD $0x6E2F1DEF
-begin_80:
+begin_81:
 	MOVD bStep+48(FP), R9
-steps_78:
+steps_79:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVS (R10)(R8), F18
@@ -1607,10 +1618,10 @@ steps_78:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_78
+	BNE steps_79
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_81
+	BNE store_82
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -1652,7 +1663,7 @@ steps_78:
 	FMOVQ 16(R9), F17
 	WORD $0x4E31D5EF
 	ADD R1, R9, R9
-store_81:
+store_82:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	ADD R1, R0, R0
@@ -1678,40 +1689,51 @@ store_81:
 	FMOVQ F15, 16(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_77
+	BNE tile_78
 	RET
 
-// func packRows2NEON(dst *float32, src *float32, row int, steps int, cols int)
-TEXT ·packRows2NEON(SB), NOSPLIT, $0-40
+// func packRows2NEON(dst *float32, src *float32, row int, steps int, cols int, panels int, apart int)
+TEXT ·packRows2NEON(SB), NOSPLIT, $0-56
 	MOVD dst+0(FP), R0
 	MOVD src+8(FP), R1
 	MOVD row+16(FP), R2
 	MOVD steps+24(FP), R3
 	MOVD cols+32(FP), R4
-	MOVD R1, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-	ADD R2<<0, R5, R5
-rows_82:
-	FMOVQ (R1), F0
-	FMOVQ F0, (R0)
-	FMOVQ 16(R1), F1
-	FMOVQ F1, 16(R0)
-	ADD R2<<0, R1, R1
-	ADD R2<<0, R5, R5
-	ADD $32, R0
-	ADD $-1, R3
-	CMP $0, R3
-	BNE rows_82
+	MOVD panels+40(FP), R5
+	MOVD apart+48(FP), R6
+panel_83:
+	MOVD R0, R7
+	MOVD R1, R8
+	MOVD R3, R4
+	MOVD R1, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+	ADD R2<<0, R9, R9
+rows_84:
+	FMOVQ (R8), F0
+	FMOVQ F0, (R7)
+	FMOVQ 16(R8), F1
+	FMOVQ F1, 16(R7)
+	ADD R2<<0, R8, R8
+	ADD R2<<0, R9, R9
+	ADD $32, R7
+	ADD $-1, R4
+	CMP $0, R4
+	BNE rows_84
+	ADD $32, R1
+	ADD R6<<0, R0, R0
+	ADD $-1, R5
+	CMP $0, R5
+	BNE panel_83
 	RET
 
 // func tile1x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1722,7 +1744,7 @@ TEXT ·tile1x4NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_83:
+tile_85:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1730,22 +1752,22 @@ tile_83:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_85
+	BNE zero_87
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
 	FMOVQ 32(R9), F2
 	FMOVQ 48(R9), F3
 	ADD R1, R9, R9
-	B begin_86
-zero_85:
+	B begin_88
+zero_87:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
 	WORD $0x6E231C63
-begin_86:
+begin_88:
 	MOVD bStep+48(FP), R9
-steps_84:
+steps_86:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVQ 32(R5), F18
@@ -1758,10 +1780,10 @@ steps_84:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_84
+	BNE steps_86
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_87
+	BNE store_89
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -1772,14 +1794,14 @@ steps_84:
 	FMOVQ 48(R9), F19
 	WORD $0x4E33D463
 	ADD R1, R9, R9
-store_87:
+store_89:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	FMOVQ F2, 32(R0)
 	FMOVQ F3, 48(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_83
+	BNE tile_85
 	RET
 
 // func tile2x4NEON(c *float32, a *float32, b *float32, cRow int, aRow int, aStep int, bStep int, steps int, tiles int, cols int, add int)
@@ -1790,7 +1812,7 @@ TEXT ·tile2x4NEON(SB), NOSPLIT, $0-88
 	MOVD aRow+32(FP), R3
 	MOVD aStep+40(FP), R4
 	MOVD tiles+64(FP), R7
-tile_88:
+tile_90:
 	MOVD b+16(FP), R5
 	MOVD steps+56(FP), R6
 	MOVD $0, R8
@@ -1800,7 +1822,7 @@ tile_88:
 	ADD R3, R2, R2
 	MOVD add+80(FP), R9
 	CMP $1, R9
-	BNE zero_90
+	BNE zero_92
 	MOVD R0, R9
 	FMOVQ 0(R9), F0
 	FMOVQ 16(R9), F1
@@ -1812,8 +1834,8 @@ tile_88:
 	FMOVQ 32(R9), F6
 	FMOVQ 48(R9), F7
 	ADD R1, R9, R9
-	B begin_91
-zero_90:
+	B begin_93
+zero_92:
 	WORD $0x6E201C00
 	WORD $0x6E211C21
 	WORD $0x6E221C42
@@ -1822,9 +1844,9 @@ zero_90:
 	WORD $0x6E251CA5
 	WORD $0x6E261CC6
 	WORD $0x6E271CE7
-begin_91:
+begin_93:
 	MOVD bStep+48(FP), R9
-steps_89:
+steps_91:
 	FMOVQ 0(R5), F16
 	FMOVQ 16(R5), F17
 	FMOVQ 32(R5), F18
@@ -1842,10 +1864,10 @@ steps_89:
 	ADD R9, R5, R5
 	ADD R4, R8, R8
 	SUBS $1, R6, R6
-	BNE steps_89
+	BNE steps_91
 	MOVD add+80(FP), R9
 	CMP $2, R9
-	BNE store_92
+	BNE store_94
 	MOVD R0, R9
 	FMOVQ 0(R9), F16
 	WORD $0x4E30D400
@@ -1865,7 +1887,7 @@ steps_89:
 	FMOVQ 48(R9), F19
 	WORD $0x4E33D4E7
 	ADD R1, R9, R9
-store_92:
+store_94:
 	FMOVQ F0, 0(R0)
 	FMOVQ F1, 16(R0)
 	FMOVQ F2, 32(R0)
@@ -1877,7 +1899,7 @@ store_92:
 	FMOVQ F7, 48(R0)
 	ADD R1, R0, R0
 	SUBS $1, R7, R7
-	BNE tile_88
+	BNE tile_90
 	RET
 
 // func packColumnsNEON(dst *float32, src *float32, row int, groups int, width int)
@@ -1887,7 +1909,7 @@ TEXT ·packColumnsNEON(SB), NOSPLIT, $0-40
 	MOVD row+16(FP), R2
 	MOVD groups+24(FP), R3
 	MOVD width+32(FP), R4
-columns_93:
+columns_95:
 	MOVD R1, R10
 	FMOVQ (R10), F0
 	ADD R2, R10, R10
@@ -1916,5 +1938,5 @@ columns_93:
 	ADD $16, R1
 	ADD $-1, R3
 	CMP $0, R3
-	BNE columns_93
+	BNE columns_95
 	RET

@@ -2,17 +2,21 @@ package kernels
 
 import "unsafe"
 
-// packRowsKernels copy the rows of a panel; cols counts its columns.
-var packRowsKernels = [3]*perISA[func(dst, src *float32, row, steps, cols int)]{
+// packRowsKernels copy steps rows of src, row bytes apart, into panels of as many
+// vectors as the index says, apart bytes from one to the next. cols is how many columns
+// of each panel exist.
+var packRowsKernels = [3]*perISA[func(dst, src *float32, row, steps, cols, panels, apart int)]{
 	1: implement(packRowsGeneric(8)), 2: implement(packRowsGeneric(16)),
 }
 
-func packRowsGeneric(width int) func(dst, src *float32, row, steps, cols int) {
-	return func(dst, src *float32, row, steps, cols int) {
-		panel := unsafe.Slice(dst, steps*width)
-		for p := range steps {
-			out := panel[p*width : (p+1)*width]
-			clear(out[copy(out, unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(src), p*row)), cols)):])
+func packRowsGeneric(width int) func(dst, src *float32, row, steps, cols, panels, apart int) {
+	return func(dst, src *float32, row, steps, cols, panels, apart int) {
+		for i := range panels {
+			panel := unsafe.Slice(plus(dst, i*apart), steps*width)
+			for p := range steps {
+				out := panel[p*width : (p+1)*width]
+				clear(out[copy(out, unsafe.Slice(plus(src, p*row+4*i*width), cols)):])
+			}
 		}
 	}
 }
@@ -43,22 +47,39 @@ func (s shape) packedLen(steps, cols int) int {
 // pack copies b [steps, cols] into panels: of each, for every step, the
 // columns side by side, filled up with zeros.
 func (s shape) pack(dst []float32, b matrix, steps, cols int) {
+	if b.col == 1 {
+		s.packRows(dst, b, steps, cols)
+		return
+	}
 	for j := 0; j < cols; {
 		width := s.panelWidth(j, cols)
-		have := min(width, cols-j)
-		if b.col == 1 {
-			s.packRows(dst, b.from(0, j), steps, have, width)
-		} else {
-			s.packColumns(dst, b.from(0, j), steps, have, width)
-		}
-		dst = dst[steps*width:]
+		s.packColumns(dst[steps*j:], b.from(0, j), steps, min(width, cols-j), width)
 		j += width
 	}
 }
 
-func (s shape) packRows(dst []float32, b matrix, steps, have, width int) {
-	_, _ = dst[steps*width-1], b.at(steps-1, have-1)
-	pack := packRowsKernels[width/s.lanes].on(s.isa)
+// rowsTogether is how many rows are packed into all panels before the next: those
+// that are read at a time lie side by side then, which memory is faster at.
+const rowsTogether = 8
+
+func (s shape) packRows(dst []float32, b matrix, steps, cols int) {
+	whole, width := cols/(2*s.lanes), 2*s.lanes
+	for p := 0; p < steps; p += rowsTogether {
+		n, rest := min(rowsTogether, steps-p), cols-whole*width
+		if whole > 0 {
+			s.packRowsOf(dst[p*width:], b.from(p, 0), n, width, width, whole, steps*width)
+		}
+		if rest > 0 {
+			last := s.panelWidth(0, rest)
+			s.packRowsOf(dst[steps*whole*width+p*last:], b.from(p, whole*width), n, rest, last, 1, 0)
+		}
+	}
+}
+
+// packRowsOf packs rows of panels of which have columns exist, apart elements from
+// one to the next.
+func (s shape) packRowsOf(dst []float32, b matrix, steps, have, width, panels, apart int) {
+	_, _ = dst[(panels-1)*apart+steps*width-1], b.at(steps-1, (panels-1)*width+have-1)
 	if have < width && s.ragged {
 		for p := range steps {
 			out := dst[p*width : (p+1)*width]
@@ -66,7 +87,7 @@ func (s shape) packRows(dst []float32, b matrix, steps, have, width int) {
 		}
 		return
 	}
-	pack(&dst[0], &b.data[0], 4*b.row, steps, have)
+	packRowsKernels[width/s.lanes].on(s.isa)(&dst[0], &b.data[0], 4*b.row, steps, have, panels, 4*apart)
 }
 
 func (s shape) packColumns(dst []float32, b matrix, steps, have, width int) {

@@ -11,7 +11,7 @@ type segment struct {
 }
 
 // segmentLen is how many elements a segment of n positions takes.
-func (at *attention) segmentLen(n int) int { return at.keysLen(n) + at.valuesLen(n) }
+func (at *attention) segmentLen(n int) int { return lines(at.keysLen(n)) + lines(at.valuesLen(n)) }
 
 func (at *attention) keysLen(n int) int {
 	return (n + panelRows - 1) / panelRows * panelRows * at.Dim
@@ -67,17 +67,18 @@ type reader struct {
 // readerCap is how many rows are computed at a time where at most rows are
 // needed: the query heads that share keys are stacked, each with its block.
 func (at *attention) readerCap(rows int) int {
-	return min(queryBlock, rows) * min(at.Query/at.KV, stackRows/queryBlock)
+	return min(groupRows, rows) * at.stacked()
 }
 
 func (at *attention) readerLen(rows, keys int) int {
-	return at.readerCap(rows)*(2*at.Dim+(keys+15)&^15+2) + 1
+	cap := at.readerCap(rows)
+	return 2*lines(cap*at.Dim) + cap*lines(keys) + 2*lines(cap) + lines(1)
 }
 
 // newReader returns a reader of blocks of up to rows rows with up to keys keys,
 // in memory of readerLen elements.
 func (at *attention) newReader(memory []float32, rows, keys int) reader {
-	r, free, width := reader{attention: at, cap: at.readerCap(rows)}, area{memory}, (keys+15)&^15
+	r, free, width := reader{attention: at, cap: at.readerCap(rows)}, area{memory}, lines(keys)
 	r.q, r.o = matrix{free.take(r.cap * at.Dim), at.Dim, 1}, matrix{free.take(r.cap * at.Dim), at.Dim, 1}
 	r.p = matrix{free.take(r.cap * width), width, 1}
 	r.tops, r.sums, r.scale = free.take(r.cap), free.take(r.cap), free.constant(at.Scale)
@@ -88,10 +89,10 @@ func (at *attention) newReader(memory []float32, rows, keys int) reader {
 // begin at row at of the whole matrices, for key-value head g.
 func (r *reader) read(g, at, first, rows int) {
 	group := r.Query / r.KV
-	stacked := min(group, stackRows/queryBlock)
-	for done := 0; done < rows; done += queryBlock {
+	stacked := r.stacked()
+	for done := 0; done < rows; done += groupRows {
 		for i := 0; i < group; i += stacked {
-			r.block(g*group+i, min(stacked, group-i), at+done, first+done, min(queryBlock, rows-done))
+			r.block(g*group+i, min(stacked, group-i), at+done, first+done, min(groupRows, rows-done))
 		}
 	}
 }

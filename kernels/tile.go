@@ -81,18 +81,53 @@ func tileGeneric(rows, width int) tileFunc {
 	}
 }
 
-// multiplyPacked computes c [rows, cols] (+)= a [rows, steps] · b, where
-// panels holds b as pack left it with stride steps. Of the packed steps and
-// columns the first may be used alone, columns in multiples of 32.
-func (s shape) multiplyPacked(c, a matrix, panels []float32, stride, rows, steps, cols int, add bool) {
+// A right is b of a product from a step on: panels as pack left them, of stride steps
+// each, or with a stride of 0 a matrix that is read in place.
+type right struct {
+	matrix
+	stride, step int
+}
+
+// packed is b as pack left it, with panels of stride steps.
+func packed(panels []float32, stride int) right { return right{matrix{data: panels}, stride, 0} }
+
+// panel is the panel of width columns that begins at column j.
+func (b right) panel(j, width int) matrix {
+	if b.stride == 0 {
+		return b.from(b.step, j)
+	}
+	return matrix{b.data[b.stride*j+b.step*width:], width, 1}
+}
+
+// down is b from a step on.
+func (b right) down(step int) right { return right{b.matrix, b.stride, b.step + step} }
+
+// after is b from column j on, where a panel begins.
+func (b right) after(j int) right {
+	if b.stride == 0 {
+		return right{b.from(0, j), 0, b.step}
+	}
+	return right{matrix{data: b.data[b.stride*j:]}, b.stride, b.step}
+}
+
+// multiplyPanels computes c [rows, cols] (+)= a [rows, steps] · b. Of steps and columns
+// of b the first may be used alone, columns in multiples of 32.
+func (s shape) multiplyPanels(c, a matrix, b right, rows, steps, cols int, add bool) {
 	for j := 0; j < cols; {
 		width := s.panelWidth(j, cols)
-		s.panel(c.from(0, j), a, matrix{panels, width, 1}, rows, steps, min(width, cols-j), width, add)
+		s.panel(c.from(0, j), a, b.panel(j, width), rows, steps, min(width, cols-j), width, add)
 		j += width
-		if j < cols {
-			panels = panels[stride*width:]
-		}
 	}
+}
+
+// readsInPlace reports whether b, of which cols columns are wanted, need not be
+// packed: columns lie side by side in whole vectors, and steps so far apart that
+// they spread over the sets of a cache. Lines 2ⁿ lines apart share every 2ⁿ-th
+// set alone.
+func (s shape) readsInPlace(b matrix, cols int) bool {
+	const line = 16 // elements
+	lines := b.row / line
+	return b.col == 1 && cols%s.lanes == 0 && b.row%line == 0 && lines&-lines <= 4
 }
 
 // panel multiplies with width columns of b [steps, width], of which have exist

@@ -188,6 +188,9 @@ func emitScaleRows(a *Asm) {
 	next := a.NewLabel("row")
 	a.Label(next)
 	a.Broadcast(scale, At(scales, 0))
+	a.Move(left, src)
+	a.AddReg(left, srcRow, 3)
+	a.fetchRow(left, 256) // of 64 elements, eight rows ahead
 	a.RowLoop(cols, left, index, func(tail bool) {
 		a.LoadPart(v, Elem(src, index), tail)
 		a.Mul(v, v, scale)

@@ -61,11 +61,12 @@ func (t tile) masked(vector int) bool { return t.T.Name == "avx512" && vector ==
 
 // Registers of the amd64 tile: SI and DI point to rows 0 and 7 of a; R8, R9
 // and R10 are 1, 3 and 5 row strides; R11 is the step of a; BX points into b;
-// CX counts steps; DX is c, AX its row stride, R12 the tile's a, R13 the step
-// of b or scratch, R14 scratch, R15 the tiles left. The argument a becomes the
-// distance of the next tile's a, c the row of the next tile's c to be fetched.
+// CX counts steps; DX is c, R12 the tile's a, R13 the step of b or scratch, R14
+// scratch, R15 the tiles left. AX is the row stride of c, and during the steps how
+// far ahead b is fetched. The argument a becomes the distance of the next tile's
+// a, c the row of the next tile's c to be fetched.
 func (t tile) emitAMD64() {
-	for _, load := range [][2]string{{"c", "DX"}, {"a", "R12"}, {"cRow", "AX"}, {"aRow", "R8"}, {"aStep", "R11"}, {"tiles", "R15"}} {
+	for _, load := range [][2]string{{"c", "DX"}, {"a", "R12"}, {"aRow", "R8"}, {"aStep", "R11"}, {"tiles", "R15"}} {
 		t.Ins("MOVQ %s, %s", t.arg(load[0]), load[1])
 	}
 	if t.fetchesNext() {
@@ -83,8 +84,10 @@ func (t tile) emitAMD64() {
 	}
 	top := t.NewLabel("tile")
 	t.Label(top)
+	t.Ins("MOVQ %s, AX", t.arg("cRow"))
 	t.startAMD64()
 	t.stepsAMD64()
+	t.Ins("MOVQ %s, AX", t.arg("cRow"))
 	t.joinAMD64()
 	t.finishAMD64()
 	t.down("R8", "R12")
@@ -134,7 +137,7 @@ func (t tile) startAMD64() {
 const (
 	tileUnroll = 4
 	tileTail   = 32   // steps, of tiles with more, for which c is on its way
-	tileAhead  = 4096 // bytes ahead at which b is fetched; processors by themselves stop where a page ends
+	tileAhead  = 4096 // bytes ahead in panels of two vectors at which b is fetched; processors by themselves stop where a page ends
 )
 
 // stepsAMD64 walks along the summed index.
@@ -154,6 +157,9 @@ func (t tile) stepsAMD64() {
 	t.Ins("MOVQ %s, BX", t.arg("b"))
 	t.Ins("MOVQ %s, CX", t.arg("steps"))
 	t.Ins("MOVQ %s, R13", t.arg("bStep"))
+	if t.fetchesNext() {
+		t.Ins("IMUL3Q $%d, R13, AX", tileAhead/(2*t.T.Lanes*4))
+	}
 	t.Ins("SUBQ $%d, CX", tileUnroll+tileTail)
 	t.Ins("JLT %s", short)
 	t.loopAMD64(long, t.fetchesNext())
@@ -180,7 +186,7 @@ func (t tile) fetchAMD64() {
 		for at := 0; at < t.vectors*t.T.Lanes*4; at += 64 {
 			t.Ins("PREFETCHT0 %d(R13)", at)
 		}
-		t.Ins("ADDQ AX, R13")
+		t.Ins("ADDQ %s, R13", t.arg("cRow"))
 	}
 	t.Ins("MOVQ %s, R13", t.arg("bStep"))
 }
@@ -225,7 +231,7 @@ func (t tile) fetchNextAMD64() {
 	for at := 0; at < t.vectors*t.T.Lanes*4; at += 64 {
 		t.Ins("PREFETCHT1 %d(R14)", at)
 	}
-	t.Ins("ADDQ AX, R14")
+	t.Ins("ADDQ %s, R14", t.arg("cRow"))
 	t.Ins("MOVQ R14, %s", t.arg("c"))
 	t.Label(fetched)
 }
@@ -246,7 +252,11 @@ func (t tile) stepAMD64() {
 		t.Ins("VMOVUPS %d(BX), %s", v*size, t.reg(first+v))
 	}
 	for at := 0; at < t.vectors*size; at += 64 {
-		t.Ins("PREFETCHT0 %d(BX)", tileAhead+at)
+		if t.fetchesNext() {
+			t.Ins("PREFETCHT0 %d(BX)(AX*1)", at)
+		} else {
+			t.Ins("PREFETCHT0 %d(BX)", tileAhead+at)
+		}
 	}
 	if t.fetchesNext() {
 		t.Ins("PREFETCHT1 %d(SI)", 8*t.rows-4) // of the next tile, where a is read down its columns
@@ -379,39 +389,56 @@ func (t tile) joinARM64() {
 	t.Label(store)
 }
 
-// emitPackRows writes the copy of steps rows of vectors*Lanes columns each,
-// which become a panel. AVX-512 fills up with zeros where cols is less.
+// emitPackRows writes the copy of steps rows into panels of vectors*Lanes columns,
+// apart bytes from one to the next. AVX-512 fills up with zeros where cols, of each
+// panel, is less. Loads of a panel wait until those of the one before have come: those
+// that run ahead take the few places for misses that what is fetched ahead needs.
 func emitPackRows(a *Asm, vectors int) {
 	a.FuncIn(fmt.Sprintf("packRowsKernels[%d]", vectors), fmt.Sprintf("packRows%d", vectors),
-		Param{"dst", "*float32"}, Param{"src", "*float32"}, Param{"row", "int"}, Param{"steps", "int"}, Param{"cols", "int"})
-	dst, src, row, steps, cols := R(0), R(1), R(2), R(3), R(4)
-	for i, name := range []string{"dst", "src", "row", "steps", "cols"} {
-		a.Arg(R(i), name)
-	}
+		Param{"dst", "*float32"}, Param{"src", "*float32"}, Param{"row", "int"}, Param{"steps", "int"}, Param{"cols", "int"},
+		Param{"panels", "int"}, Param{"apart", "int"})
+	a.loadArgs("dst", "src", "row", "steps", "cols", "panels", "apart")
+	dst, src, row, steps, cols, panels, apart := R(0), R(1), R(2), R(3), R(4), R(5), R(6)
 	size := a.T.Lanes * 4
 	if a.T.Name == "avx512" {
 		a.AddImm(cols, -16*(vectors-1))
 		a.SetTail(cols)
 	}
-	ahead := R(5)
+	to, from, ahead, left := R(7), R(8), R(9), cols
+	panel, loop := a.NewLabel("panel"), a.NewLabel("rows")
+	a.Label(panel)
+	a.Move(to, dst)
+	a.Move(from, src)
+	a.Move(left, steps)
 	a.fetchAhead(ahead, src, row)
-	loop := a.NewLabel("rows")
+	a.fence()
 	a.Label(loop)
 	a.fetchRow(ahead, vectors*size)
 	for v := range vectors {
 		if a.T.Name == "avx512" && v == vectors-1 {
-			a.LoadTail(N(v), At(src, v*size))
+			a.LoadTail(N(v), At(from, v*size))
 		} else {
-			a.Load(N(v), At(src, v*size))
+			a.Load(N(v), At(from, v*size))
 		}
-		a.Store(At(dst, v*size), N(v))
+		a.Store(At(to, v*size), N(v))
 	}
-	a.AddReg(src, row, 0)
+	a.AddReg(from, row, 0)
 	a.AddReg(ahead, row, 0)
-	a.AddImm(dst, vectors*size)
-	a.AddImm(steps, -1)
-	a.JumpIf(steps, "!=", 0, loop)
+	a.AddImm(to, vectors*size)
+	a.AddImm(left, -1)
+	a.JumpIf(left, "!=", 0, loop)
+	a.AddImm(src, vectors*size)
+	a.AddReg(dst, apart, 0)
+	a.AddImm(panels, -1)
+	a.JumpIf(panels, "!=", 0, panel)
 	a.Return()
+}
+
+// fence makes loads wait for those before, where the processor has a cheap one.
+func (a *Asm) fence() {
+	if a.amd64() {
+		a.Ins("LFENCE")
+	}
 }
 
 // fetchAhead points ahead at what is to be packed a few rows after src: rows lie
@@ -456,7 +483,13 @@ func emitPackColumnsAMD64(a *Asm) {
 		a.Ins("LEAQ (%s)(R8*4), %s", base[q-1], base[q])
 	}
 	loop := a.NewLabel("columns")
+	a.Ins("MOVQ R8, R15")
+	a.Ins("IMULQ $%d, R15", a.T.Lanes)
+	a.Ins("ADDQ SI, R15")
+	a.Ins("MOVQ R15, R13")
+	a.Ins("MOVQ R10, R14")
 	a.Label(loop)
+	a.fetchNextColumns()
 	for i, index := range []string{"", "(R8*1)", "(R8*2)", "(R9*1)"} {
 		a.Ins("VMOVUPS (SI)%s, X%d", index, i)
 		for q := 1; q < quads; q++ {
@@ -486,6 +519,23 @@ func emitPackColumnsAMD64(a *Asm) {
 	a.Ins("DECQ R10")
 	a.Ins("JNE %s", loop)
 	a.Return()
+}
+
+// fetchNextColumns fetches as much of the Lanes rows that are transposed next, row
+// by row, as one turn of the loop reads of these. R15 points to the row, R13 to
+// what is fetched of it, R14 counts the groups left in it.
+func (a *Asm) fetchNextColumns() {
+	same := a.NewLabel("same")
+	for at := 0; at < 16*a.T.Lanes; at += 64 {
+		a.Ins("PREFETCHT0 %d(R13)", at)
+	}
+	a.Ins("ADDQ $%d, R13", 16*a.T.Lanes)
+	a.Ins("SUBQ $%d, R14", a.T.Lanes)
+	a.Ins("JG %s", same)
+	a.Ins("ADDQ R8, R15")
+	a.Ins("MOVQ R15, R13")
+	a.Ins("MOVQ %s, R14", a.arg("groups"))
+	a.Label(same)
 }
 
 // emitPackColumnsARM64 is the same for four rows.
