@@ -45,11 +45,11 @@ const (
 // vectors. steps and tiles are at least 1.
 type tileFunc func(c, a, b *float32, cRow, aRow, aStep, bStep, steps, tiles, cols, add int)
 
-// tileKernels has the tiles by rows and vectors.
-var tileKernels = func() (kernels [maxTileRows + 1][5]*perISA[tileFunc]) {
-	for rows := range kernels {
-		for _, vectors := range []int{1, 2, 4} {
-			kernels[rows][vectors] = implement(tileGeneric(rows, 8*vectors))
+// tileKernels has the tiles by vectors and rows.
+var tileKernels = func() (kernels [5][maxTileRows + 1]*perISA[tileFunc]) {
+	for _, vectors := range []int{1, 2, 4} {
+		for rows := range kernels[vectors] {
+			kernels[vectors][rows] = implement(tileGeneric(rows, 8*vectors))
 		}
 	}
 	return kernels
@@ -133,15 +133,25 @@ func (s shape) readsInPlace(b matrix, cols int) bool {
 // panel multiplies with width columns of b [steps, width], of which have exist
 // in c. b is read in place, by whole vectors.
 func (s shape) panel(c, a, b matrix, rows, steps, have, width int, add bool) {
+	_, _, _ = c.at(rows-1, have-1), a.at(rows-1, steps-1), b.at(steps-1, width-1)
+	t := tiling{shape: s, c: c, a: a, b: b, have: have, width: width, kernels: &tileKernels[width/s.lanes]}
 	if s.pieces {
-		s.panelPieces(c, a, b, rows, steps, have, width, add)
+		t.inPieces(rows, steps, add)
 		return
 	}
 	block := even(steps, stepBlock)
 	for p := 0; p < steps; p += block {
-		n := min(block, steps-p)
-		s.rowTiles(c, a.from(0, p), b.from(p, 0), rows, n, have, width, add || p > 0)
+		t.rowTiles(0, p, rows, min(block, steps-p), add || p > 0)
 	}
+}
+
+// A tiling is a product with one panel on its way into tiles. Indices into c, a
+// and b have been checked.
+type tiling struct {
+	shape
+	c, a, b     matrix
+	have, width int
+	kernels     *[maxTileRows + 1]*perISA[tileFunc] // by rows
 }
 
 // Sums of at most shortSum terms are taken in pieces of pieceSteps: each is a
@@ -162,42 +172,38 @@ func (s shape) summing(terms int) shape {
 	return s
 }
 
-// panelPieces is panel for sums in pieces.
-func (s shape) panelPieces(c, a, b matrix, rows, steps, have, width int, add bool) {
+// inPieces computes rows rows of sums in pieces.
+func (t *tiling) inPieces(rows, steps int, add bool) {
 	for row := 0; row < rows; row += pieceRows {
-		n := min(pieceRows, rows-row)
 		for p := 0; p < steps; p += pieceSteps {
-			s.rowTiles(c.from(row, 0), a.from(row, p), b.from(p, 0), n, min(pieceSteps, steps-p), have, width, add || p > 0)
+			t.rowTiles(row, p, min(pieceRows, rows-row), min(pieceSteps, steps-p), add || p > 0)
 		}
 	}
 }
 
-// rowTiles cuts rows into tiles that differ by at most one row.
-func (s shape) rowTiles(c, a, b matrix, rows, steps, have, width int, add bool) {
-	tiles := (rows + s.rows - 1) / s.rows
-	height, taller := rows/tiles, rows%tiles
-	row := 0
-	for _, run := range [2]struct{ tiles, height int }{{taller, height + 1}, {tiles - taller, height}} {
-		if run.tiles == 0 {
-			continue
-		}
-		s.run(c.from(row, 0), a.from(row, 0), b, run.tiles, run.height, steps, have, width, add)
-		row += run.tiles * run.height
+// rowTiles adds steps steps from step on to rows from row on, cut into tiles that
+// differ by at most one row.
+func (t *tiling) rowTiles(row, step, rows, steps int, add bool) {
+	tiles := (rows + t.rows - 1) / t.rows
+	height := rows / tiles
+	if taller := rows - tiles*height; taller > 0 {
+		t.run(row, step, taller, height+1, steps, add)
+		row, tiles = row+taller*(height+1), tiles-taller
 	}
+	t.run(row, step, tiles, height, steps, add)
 }
 
-// run calls the kernel for tiles of one height, after a check of the last
-// elements that it will touch.
-func (s shape) run(c, a, b matrix, tiles, height, steps, have, width int, add bool) {
-	rows := tiles * height
-	_, _, _ = c.at(rows-1, have-1), a.at(rows-1, steps-1), b.at(steps-1, width-1)
-	kernel, onto := tileKernels[height][width/s.lanes].on(s.isa), s.onto(add)
-	if have < width && s.ragged {
-		runRagged(kernel, s.lanes, c, a, b, tiles, height, steps, have, width, onto)
+// run calls the kernel for tiles of one height.
+func (t *tiling) run(row, step, tiles, height, steps int, add bool) {
+	kernel, onto := t.kernels[height].on(t.isa), t.onto(add)
+	if t.have < t.width && t.ragged {
+		c, a, b := t.c.from(row, 0), t.a.from(row, step), t.b.from(step, 0)
+		runRagged(kernel, t.lanes, c, a, b, tiles, height, steps, t.have, t.width, onto)
 		return
 	}
-	kernel(&c.data[0], &a.data[0], &b.data[0], 4*c.row, 4*a.row, 4*a.col, 4*b.row, steps, tiles,
-		have-(width-s.lanes), onto)
+	c, a, b := &t.c, &t.a, &t.b
+	kernel(plus(&c.data[0], 4*row*c.row), plus(&a.data[0], 4*(row*a.row+step*a.col)), plus(&b.data[0], 4*step*b.row),
+		4*c.row, 4*a.row, 4*a.col, 4*b.row, steps, tiles, t.have-(t.width-t.lanes), onto)
 }
 
 // onto is what tiles do with the c that is there.

@@ -36,7 +36,7 @@ var tileParams = []Param{
 // chain of fused multiply-adds that starts from c, or from zero and has c added
 // to it at the end.
 func emitTile(a *Asm, r, vectors int) {
-	a.FuncIn(fmt.Sprintf("tileKernels[%d][%d]", r, vectors), fmt.Sprintf("tile%dx%d", r, vectors), tileParams...)
+	a.FuncIn(fmt.Sprintf("tileKernels[%d][%d]", vectors, r), fmt.Sprintf("tile%dx%d", r, vectors), tileParams...)
 	if a.amd64() {
 		t := tile{Asm: a, rows: r, vectors: vectors}
 		t.emitAMD64()
