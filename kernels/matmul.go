@@ -75,20 +75,20 @@ func (x matrix) at(i, j int) *float32 { return &x.data[i*x.row+j*x.col] }
 // of which the rows in use need little; as many rows of a as fill areaBlock fit
 // a second-level cache, and all panels a third-level one. A c of more than largeC
 // elements leaves the caches from one block of steps to the next: then there are
-// fewer blocks, of longBlock steps, and panels come from the second level. Not so
-// where a is read down its columns, whose lines have to wait in the cache for the
-// next tile, unless c is larger than all caches. Tasks are large enough to be worth handing out, about 10 µs with
-// AVX-512.
+// fewer blocks, of longBlock steps. Where a is read down its columns, panels come from
+// the second level anyhow, and blocks are of columnBlock steps: the lines of a tile
+// have to wait for the next, which begins in them. Tasks are large enough to be worth
+// handing out, about 10 µs with AVX-512.
 const (
-	stepBlock = 384
-	longBlock = 1024
-	areaBlock = 128 << 10
-	mostRows  = 504
-	colBlock  = 2048
-	largeC    = 1 << 20
-	hugeC     = 8 << 20
-	leastTask = 1 << 20 // fused multiply-adds
-	leastPack = 1 << 15 // elements
+	stepBlock   = 384
+	columnBlock = 512
+	longBlock   = 1024
+	areaBlock   = 128 << 10
+	mostRows    = 504
+	colBlock    = 2048
+	largeC      = 1 << 20
+	leastTask   = 1 << 20 // fused multiply-adds
+	leastPack   = 1 << 15 // elements
 	// Of a product that several workers share:
 	shareTasks = 4  // for each worker
 	shareRows  = 42 // of a task at least
@@ -163,11 +163,22 @@ func clearResults(of []factor, cols int, add bool) {
 // blockOf is how many steps a block has.
 func blockOf(of []factor, steps, cols int) int {
 	for _, f := range of {
-		if c := f.rows * cols; f.a.col == 1 && c > largeC || c > hugeC {
+		if f.a.row != 1 && f.rows*cols > largeC {
 			return even(steps, longBlock)
 		}
 	}
-	return even(steps, stepBlock)
+	if len(of) == 0 {
+		return steps
+	}
+	return even(steps, of[0].a.blockSteps())
+}
+
+// blockSteps is how many steps of a tiles take at a time.
+func (a matrix) blockSteps() int {
+	if a.row == 1 {
+		return columnBlock
+	}
+	return stepBlock
 }
 
 // even is the size of blocks of n, at most block each, that differ little.
