@@ -208,8 +208,8 @@ func (at *attention) blockRows(rows, keys int) int {
 
 // stackLen is how many elements newStack takes, with one matrix of scores.
 func (at *attention) stackLen(rows, keys int) int {
-	cap := at.stacked() * at.blockRows(rows, keys)
-	return 2*lines(cap*at.Dim) + cap*scoreRow(keys) + 2*lines(cap) + lines(1)
+	stackedRows := at.stacked() * at.blockRows(rows, keys)
+	return 2*lines(stackedRows*at.Dim) + stackedRows*scoreRow(keys) + 2*lines(stackedRows) + lines(1)
 }
 
 // newStack returns a stack for a task of rows rows, which read keys keys.
@@ -422,11 +422,11 @@ var scaleRows = implement(func(dst, src *float32, dstRow, srcRow, rows, cols int
 func (at *attention) backwardTask(task int) {
 	g, sequence := task%at.KV, task/at.KV
 	keys, dim, s := at.rows, at.Dim, at.shape
-	cap := at.stacked() * at.blockRows(keys, keys)
-	kLen, tLen, bLen := lines(s.packedLen(keys, dim)), lines(s.packedLen(dim, keys)), lines(s.packedLen(cap, dim))
-	more := lines(cap*dim) + cap*scoreRow(keys) + lines(1)
+	stackedRows := at.stacked() * at.blockRows(keys, keys)
+	kLen, tLen, bLen := lines(s.packedLen(keys, dim)), lines(s.packedLen(dim, keys)), lines(s.packedLen(stackedRows, dim))
+	more := lines(stackedRows*dim) + stackedRows*scoreRow(keys) + lines(1)
 	if at.SoftCap > 0 {
-		more += cap * scoreRow(keys)
+		more += stackedRows * scoreRow(keys)
 	}
 	buf := scratches.get()
 	b := backBlock{stack: at.newStack(sequence, g, keys, keys, buf.floats(kLen+2*tLen+bLen+at.stackLen(keys, keys)+more))}

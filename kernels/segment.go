@@ -71,8 +71,8 @@ func (at *attention) readerCap(rows int) int {
 }
 
 func (at *attention) readerLen(rows, keys int) int {
-	cap := at.readerCap(rows)
-	return 2*lines(cap*at.Dim) + cap*lines(keys) + 2*lines(cap) + lines(1)
+	most := at.readerCap(rows)
+	return 2*lines(most*at.Dim) + most*lines(keys) + 2*lines(most) + lines(1)
 }
 
 // newReader returns a reader of blocks of up to rows rows with up to keys keys,
