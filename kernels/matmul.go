@@ -71,22 +71,18 @@ func (x matrix) from(i, j int) matrix {
 func (x matrix) at(i, j int) *float32 { return &x.data[i*x.row+j*x.col] }
 
 // Sizes of blocks. Of b, some steps of colBlock columns are packed at a time.
-// One panel of 32 columns of stepBlock steps is as large as a first-level cache,
-// of which the rows in use need little; as many rows of a as fill areaBlock fit
-// a second-level cache, and all panels a third-level one. A c of more than largeC
-// elements leaves the caches from one block of steps to the next: then there are
-// fewer blocks, of longBlock steps. Where a is read down its columns, panels come from
-// the second level anyhow, and blocks are of columnBlock steps: the lines of a tile
-// have to wait for the next, which begins in them. Tasks are large enough to be worth
-// handing out, about 10 µs with AVX-512.
+// As many rows of a as fill areaBlock fit a second-level cache, through which one
+// panel after the other runs, and all panels a third-level one. Tiles that begin and
+// end seldom are worth more than panels that fit a first-level cache. Where a is read
+// down its columns, blocks are shorter: the lines of a tile have to wait for the next,
+// which begins in them. Tasks are large enough to be worth handing out, about 10 µs
+// with AVX-512.
 const (
-	stepBlock   = 384
+	stepBlock   = 1024
 	columnBlock = 512
-	longBlock   = 1024
 	areaBlock   = 128 << 10
 	mostRows    = 504
 	colBlock    = 2048
-	largeC      = 1 << 20
 	leastTask   = 1 << 20 // fused multiply-adds
 	leastPack   = 1 << 15 // elements
 	// Of a product that several workers share:
@@ -132,7 +128,7 @@ func (s shape) multiply(b matrix, steps, cols int, add bool, kept *order, of ...
 	}
 	p, buf := products.get(), scratches.get()
 	p.shape = s
-	block := blockOf(of, steps, cols)
+	block := blockOf(of, steps)
 	kept.cut(s, block)
 	for col := 0; col < cols; col += colBlock {
 		p.cols = min(colBlock, cols-col)
@@ -161,12 +157,7 @@ func clearResults(of []factor, cols int, add bool) {
 }
 
 // blockOf is how many steps a block has.
-func blockOf(of []factor, steps, cols int) int {
-	for _, f := range of {
-		if f.a.row != 1 && f.rows*cols > largeC {
-			return even(steps, longBlock)
-		}
-	}
+func blockOf(of []factor, steps int) int {
 	if len(of) == 0 {
 		return steps
 	}

@@ -99,6 +99,9 @@ func (s shape) packColumns(dst []float32, b matrix, steps, have, width int) {
 		copyColumns(dst[j:], b.from(0, j), 4*groups, steps, s.lanes, width)
 	}
 	copyColumns(dst[j:], b.from(0, min(j, have-1)), 0, steps, have-j, width)
+	if have == width {
+		return
+	}
 	for p := range steps {
 		clear(dst[p*width+have : (p+1)*width])
 	}

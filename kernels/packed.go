@@ -113,9 +113,10 @@ var packedProducts = freeList[packedProduct]{fresh: func() *packedProduct {
 // Sizes of tasks. Few rows take as long as leastRows, the time being that of
 // reading the panel. packedRows times 768 steps are most of a second-level cache.
 const (
-	leastRows  = 8
-	packedRows = 252
-	mostTask   = 8 << 20 // fused multiply-adds
+	leastRows   = 8
+	packedRows  = 252
+	packedSteps = 384
+	mostTask    = 8 << 20 // fused multiply-adds
 )
 
 func (w *Packed) multiply(kernel string, dst, x []float32, m int, add bool) {
@@ -165,8 +166,8 @@ func (p *packedProduct) task(task int) {
 	row := task % p.rowTasks * p.rowsEach
 	rows, last := min(p.rowsEach, p.rows-row), min((first+p.panelsEach)*panelRows, w.n)
 	each := w.k
-	if rows*each > packedRows*2*stepBlock {
-		each = stepBlock
+	if rows*each > packedRows*2*packedSteps {
+		each = packedSteps
 	}
 	for at := 0; at < w.k; at += each {
 		steps := min(each, w.k-at)

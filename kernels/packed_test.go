@@ -8,7 +8,7 @@ import (
 )
 
 // packedSizes are matrices [n, k] around the edges of panels and blocks.
-var packedSizes = [][2]int{{1, 1}, {31, 5}, {32, 8}, {33, 7}, {64, 16}, {81, 48}, {100, stepBlock + 3}}
+var packedSizes = [][2]int{{1, 1}, {31, 5}, {32, 8}, {33, 7}, {64, 16}, {81, 48}, {100, packedSteps + 3}}
 
 // Products with a packed matrix have the bits of those with the matrix itself,
 // for every number of rows, whichever instruction set packed it.

@@ -110,8 +110,8 @@ func copyRows(dst, src matrix, rows, cols int) {
 func (w *Picked) tiles(a *pickedCall, c matrix, row, rows, j int) {
 	kept, panel := w.weights.k, w.weights.panel(j).data
 	picks := w.picks[j/panelRows*kept:][:kept]
-	for p := 0; p < kept; p += stepBlock {
-		steps := min(stepBlock, kept-p)
+	for p := 0; p < kept; p += packedSteps {
+		steps := min(packedSteps, kept-p)
 		tiles := (rows + a.shape.rows - 1) / a.shape.rows
 		height, taller, at := rows/tiles, rows%tiles, 0
 		for _, run := range [2]struct{ tiles, height int }{{taller, height + 1}, {tiles - taller, height}} {

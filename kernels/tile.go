@@ -184,13 +184,29 @@ func (t *tiling) inPieces(rows, steps int, add bool) {
 // rowTiles adds steps steps from step on to rows from row on, cut into tiles that
 // differ by at most one row.
 func (t *tiling) rowTiles(row, step, rows, steps int, add bool) {
-	tiles := (rows + t.rows - 1) / t.rows
+	most := t.tallest()
+	tiles := (rows + most - 1) / most
 	height := rows / tiles
 	if taller := rows - tiles*height; taller > 0 {
 		t.run(row, step, taller, height+1, steps, add)
 		row, tiles = row+taller*(height+1), tiles-taller
 	}
 	t.run(row, step, tiles, height, steps, add)
+}
+
+// A first-level cache has cacheWays places for lines that are a multiple of wayBytes apart.
+const (
+	wayBytes  = 4096
+	cacheWays = 12
+)
+
+// tallest is how many rows a tile has at most. More of them than a cache has places
+// for would drive each other out of it at every step.
+func (t *tiling) tallest() int {
+	if t.a.col == 1 && 4*t.a.row%wayBytes == 0 {
+		return min(t.rows, cacheWays)
+	}
+	return t.rows
 }
 
 // run calls the kernel for tiles of one height.
