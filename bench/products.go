@@ -18,9 +18,6 @@ var kernelsSection = section{
 	},
 }
 
-// headRows is how many tokens go through the output matrix at a time.
-const headRows = 256
-
 // A product is a matrix [n, k] that rows tokens are multiplied with.
 type product struct {
 	names      []string // of the matrices of this size
@@ -41,9 +38,12 @@ func products(s Shape) (all []product) {
 			add(name, s.tokens(), t.Rows, t.Cols)
 		}
 	}
-	add("head", min(headRows, s.tokens()), s.Vocab, s.Width)
+	add("head", headRows(s), s.Vocab, s.Width)
 	return all
 }
+
+// headRows is how many tokens go through the output matrix at a time in training.
+func headRows(s Shape) int { return min(s.LogitRows(), s.tokens()) }
 
 // headFew is more rows than arch lists of norms and biases, which are no matrices.
 const headFew = 4

@@ -72,7 +72,7 @@ func rowLines(s Shape) []rowLine {
 			x, dst := noise(n, 1), noise(n, 2)
 			return task(1, func() { kernels.Add(dst, x) })
 		}},
-		{"cross-entropy and its gradient", min(headRows, t), s.Vocab, 2, crossEntropyTask(min(headRows, t))},
+		{"cross-entropy and its gradient", headRows(s), s.Vocab, 2, crossEntropyTask(headRows(s))},
 		{"optimiser", 1, s.Params().Total, 8, optimiserTask},
 		{"gradient norm", 1, s.Params().Total, 1, func(n int) Task {
 			g := noise(n, 1)
