@@ -75,11 +75,12 @@ func (x matrix) at(i, j int) *float32 { return &x.data[i*x.row+j*x.col] }
 // panel after the other runs, and all panels a third-level one. Tiles that begin and
 // end seldom are worth more than panels that fit a first-level cache. Where a is read
 // down its columns, blocks are shorter: the lines of a tile have to wait for the next,
-// which begins in them. Tasks are large enough to be worth handing out, about 10 µs
-// with AVX-512.
+// which begins in them. They are shorter too for fewer than leastRows rows, which wait
+// for b. Tasks are large enough to be worth handing out, about 10 µs with AVX-512.
 const (
 	stepBlock   = 1024
 	columnBlock = 512
+	fewRowSteps = 384
 	areaBlock   = 128 << 10
 	mostRows    = 504
 	colBlock    = 2048
@@ -161,13 +162,16 @@ func blockOf(of []factor, steps int) int {
 	if len(of) == 0 {
 		return steps
 	}
-	return even(steps, of[0].a.blockSteps())
+	return even(steps, of[0].a.blockSteps(of[0].rows))
 }
 
-// blockSteps is how many steps of a tiles take at a time.
-func (a matrix) blockSteps() int {
-	if a.row == 1 {
+// blockSteps is how many steps of so many rows of a tiles take at a time.
+func (a matrix) blockSteps(rows int) int {
+	switch {
+	case a.row == 1:
 		return columnBlock
+	case rows < leastRows:
+		return fewRowSteps
 	}
 	return stepBlock
 }

@@ -142,7 +142,7 @@ var matMulSizes = [][3]int{
 	{3, 256, 33}, {5, 257, 5}, {171, 70, 37},
 	{3, 900, 5}, {5, 3, 900}, {900, 5, 3}, {2, 3, 2100}, {3, 2100, 2}, // several blocks of steps and of columns
 	{900, 48, 3}, {20, 128, 20}, {20, 80, 50}, {3, 2112, 2}, // rows that are read in place, and that are not
-	{30, 1024, 5}, {30, 5, 1024}, // rows of a that share the sets of a cache
+	{9, 1100, 5}, {30, 1024, 5}, {30, 5, 1024}, // long blocks, and rows of a that share the sets of a cache
 }
 
 // TestMatMulMatchesChains compares every product with plain loops over fma32, bit

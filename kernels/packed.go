@@ -111,11 +111,9 @@ var packedProducts = freeList[packedProduct]{fresh: func() *packedProduct {
 }}
 
 // Sizes of tasks. Few rows take as long as leastRows, the time being that of
-// reading the panel, and are fastest in tiles of fewRowSteps. packedRows times 768
-// steps are most of a second-level cache.
+// reading the panel. packedRows times 768 steps are most of a second-level cache.
 const (
 	leastRows   = 8
-	fewRowSteps = 384
 	packedRows  = 252
 	packedSteps = 384
 	mostTask    = 8 << 20 // fused multiply-adds

@@ -139,11 +139,7 @@ func (s shape) panel(c, a, b matrix, rows, steps, have, width int, add bool) {
 		t.inPieces(rows, steps, add)
 		return
 	}
-	block := a.blockSteps()
-	if rows < leastRows {
-		block = fewRowSteps
-	}
-	block = even(steps, block)
+	block := even(steps, a.blockSteps(rows))
 	for p := 0; p < steps; p += block {
 		t.rowTiles(0, p, rows, min(block, steps-p), add || p > 0)
 	}
