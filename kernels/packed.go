@@ -111,7 +111,8 @@ var packedProducts = freeList[packedProduct]{fresh: func() *packedProduct {
 }}
 
 // Sizes of tasks. Few rows take as long as leastRows, the time being that of
-// reading the panel. packedRows times 768 steps are most of a second-level cache.
+// reading the panel. packedRows times 2*packedSteps elements are most of a second-level
+// cache; of rows that are longer, packedSteps are taken at a time.
 const (
 	leastRows   = 8
 	packedRows  = 252
